@@ -128,7 +128,7 @@ source: mid -> source: mid, table: {edges: [0.5], adjustments: [[-0.1, 0.1]]}
 source: mid -> source: micro, table: {edges: [0.5], adjustments: [[-0.1, 0.1], [0.1]]}
     strategies[0].fair_value.table: the row of spread 2 has 1 numbers, the edges make 2 buckets
 source: synthetic -> source: sythetic
-    exchange.market.source: 'sythetic' is not allowed, it must be one of 'synthetic', 'recorded', 'live'
+    exchange.market.source: 'sythetic' is not allowed, it must be one of 'synthetic', 'recorded'
 queue_model: risk_averse -> queue_model: {power: {n: 0}}
     exchange.queue_model.power.n: 0 is not allowed, it must be greater than 0
 queue_model: risk_averse -> queue_model: averse
@@ -172,9 +172,9 @@ partial_fill: wait -> max_daily_buy_quote: 0
 partial_fill: wait -> min_fraction: 0.4
     strategies[0].refill.min_fraction: 0.4 is not allowed, it is read only with partial_fill: top_up
 faults: [] -> faults: [{kind: drop}]
-    exchange.faults: the simulated exchange makes no faults yet, leave the list empty
+    exchange.faults: a list is not allowed, it must have at most 0 items
 source: synthetic -> source: live, venue: deribit, instrument: X
-    exchange.market.source: 'live' is not allowed, a market from a live feed is not offered yet
+    exchange.market.source: 'live' is not allowed, it must be one of 'synthetic', 'recorded'
 balances: -> instruments: {BTC-PERPETUAL: {tick: 0}}\n  balances:
     exchange.instruments.BTC-PERPETUAL.tick: 0 is not allowed, it must be greater than 0
 balances: -> instruments: {BTC-PERPETUAL: {}, PERPETUAL: {}}\n  balances:

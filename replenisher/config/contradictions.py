@@ -11,7 +11,6 @@ from replenisher.config.sections import (
     PAPER_KEY,
     ExchangeSection,
     FeedDelays,
-    LiveMarket,
     RecordedMarket,
     StrategySection,
     TighterRisk,
@@ -104,12 +103,6 @@ def _exchange_contradictions(config: Config) -> Iterator[tuple[Path_, str]]:
         at = ("exchange", "venue")
         yield at, not_allowed(at, config.exchange.venue, f"it must be one of venues: {', '.join(config.venues)}")
     yield from _account_contradictions(config, config.exchange)
-    if config.exchange.faults:
-        at = ("exchange", "faults")
-        yield at, f"{spell(at)}: the simulated exchange makes no faults yet, leave the list empty"
-    if isinstance(config.exchange.market, LiveMarket):
-        at = ("exchange", "market", "source")
-        yield at, not_allowed(at, "live", "a market from a live feed is not offered yet, take synthetic or recorded")
     if isinstance(config.exchange.latency.model, FeedDelays) and not isinstance(config.exchange.market, RecordedMarket):
         at = ("exchange", "latency", "model")
         yield at, f"{spell(at)}: 'feed' is not allowed, only a recorded market knows how long its messages took"

@@ -22,7 +22,7 @@ A value is taken from the first of these that has it: the command line; the envi
 `REPLENISHER_VENUES__DERIBIT__API_SECRET` or `REPLENISHER_STRATEGIES__0__ORDER_AMOUNT`; a file
 `venues__deribit__api_secret` in `$CREDENTIALS_DIRECTORY`, where systemd puts what `LoadCredential=` names, or else in
 `/run/secrets`, where Docker does; the YAML file. A number is taken exactly as it is written. `NAME` is a name of your
-own, `[]` each item of a list, and the last word of a key its unit. `market: {source: live}` is not offered yet.
+own, `[]` each item of a list, and the last word of a key its unit.
 """
 FILE = "The file itself"
 OPENED = {

@@ -14,7 +14,7 @@ from replenisher.core.strategy import Strategy
 Schema = Mapping[str, Any]
 NO_BOUND = 10**15  # for money: it says no more than that a number has an end
 BOUNDS = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
-KINDS = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}
+KINDS = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false", "array": "list"}
 
 
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):

@@ -113,15 +113,7 @@ class RecordedMarket(Section):
     speed: float = Field(1.0, gt=0, description="only the market is faster; our own delays stay real")
 
 
-class LiveMarket(Section):
-    """A real public feed, traded on paper."""
-
-    source: Literal["live"]
-    venue: Word
-    instrument: str
-
-
-Market = Annotated[SyntheticMarket | RecordedMarket | LiveMarket, Field(discriminator="source")]
+Market = Annotated[SyntheticMarket | RecordedMarket, Field(discriminator="source")]
 
 
 class Power(Section):
@@ -298,7 +290,7 @@ class ExchangeSection(Section):
     balances: dict[Currency, Money] = Field(min_length=1, description="what the account begins with")
     accounts: dict[Word, SimulatedAccount] = Field({}, description="besides the one that the venue trades on, by name")
     max_leverage: int = Field(50, ge=1, le=1000, description="a position over the margin that it holds")
-    faults: tuple[dict[str, Any], ...] = Field((), description="none are made yet: it must be empty")
+    faults: tuple[()] = Field((), description="none are made: it is empty")
     allow_hosts: tuple[str, ...] = Field((), description="hosts besides loopback that paper mode may talk to")
 
     def fees_of(self, instrument: str) -> Fees:

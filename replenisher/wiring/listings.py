@@ -11,7 +11,6 @@ from replenisher.config.listed import SYNTHETIC_NAME, listed
 from replenisher.config.sections import (
     ExchangeSection,
     ListedInstrument,
-    LiveMarket,
     PowerQueue,
     QueueModel,
     RecordedMarket,
@@ -176,8 +175,6 @@ def _market(
                 origin=playing.origin,
                 speed=market.speed,
             )
-        case LiveMarket():
-            raise ConfigurationError("exchange.market.source: a market from a live feed is not offered yet")
         case _:
             assert_never(market)
 
