@@ -3,7 +3,9 @@
 Where a day's P&L began is a mark that outlives the process, so that neither a restart nor a cool-off forgives what was
 lost today: after its pause the account quotes again only if the P&L has come back within the limit. What begins the
 count anew is midnight, or an operator who says `resume`. What a position had gained or lost before it was taken over is
-none of the day's: the mark moves by as much.
+none of the day's: the mark moves by as much. Nor is what had been made on an instrument that is traded no more: another
+life goes on with the marks of those that it knows. These are what it trades, and what it holds nothing of and can be
+counted without a market: a loss of today is not forgiven with its instrument.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,21 +30,21 @@ NANO = 1e9  # P&L is summed in whole billionths of the quote currency: a running
 class Total:
     """The P&L of several instruments, kept as a sum that costs as much as changes."""
 
-    __slots__ = ("_known", "_unknown", "nano")
+    __slots__ = ("_unknown", "known", "nano")
 
     def __init__(self) -> None:
         self.nano = 0  # of those whose P&L is known
-        self._known: dict[str, int] = {}
+        self.known: dict[str, int] = {}
         self._unknown: dict[str, None] = {}
 
     def put(self, instrument: str, pnl_quote: float | None) -> None:
         """The P&L of one of them is this now."""
-        self.nano -= self._known.pop(instrument, 0)
+        self.nano -= self.known.pop(instrument, 0)
         self._unknown.pop(instrument, None)
         if pnl_quote is None:
             self._unknown[instrument] = None
         else:
-            self._known[instrument] = nano = round(pnl_quote * NANO)
+            self.known[instrument] = nano = round(pnl_quote * NANO)
             self.nano += nano
 
     @property
@@ -57,6 +59,7 @@ class DailyLoss:
     def __init__(self) -> None:
         self._totals: dict[str, Total] = {}  # by venue
         self._worths: dict[str, tuple[Basis, Worth]] = {}  # by instrument, and of what
+        self._prices: dict[str, float] = {}  # by instrument, where its market was last
         self.next_day = 0  # when it begins
 
     def look(self, state: State, touched: Sequence[str], at: int) -> Iterator[DayMarked | Pause | Halt]:
@@ -70,47 +73,64 @@ class DailyLoss:
         for instrument in [*touched, *state.brought]:
             # What is not traded has no book here to mark it.
             if watching := state.setup.watching(instrument):
-                total = self._totals.get(watching[0].venue)
-                if total is None:
-                    total = self._totals[watching[0].venue] = Total()
+                total = self._totals.get(watching[0].venue) or self._begin(state, watching[0].venue)
                 total.put(instrument, self._pnl_quote(state, instrument))
         for venue, total in self._totals.items():
             if not total.is_known:
                 continue
-            pnl_quote, day = total.nano / NANO, at // DAY_NS
-            mark = state.day_marks.get(venue)
-            if mark is None or mark.day != day:
-                mark = DayMarked(venue=venue, day=day, pnl_quote=pnl_quote)
+            mark, day = state.day_marks.get(venue), at // DAY_NS
+            is_brought = bool(state.brought) and any(venue_of(key) == venue for key in state.brought)
+            if mark is None or mark.day != day or mark.of.keys() != total.known.keys() or is_brought:
+                mark = _marked(state, venue, day, total)
                 yield mark
-            elif (brought_quote := _brought_quote(state, venue)) is not None:
-                mark = DayMarked(venue=venue, day=day, pnl_quote=mark.pnl_quote + brought_quote)
-                yield mark
-            if (lost_quote := mark.pnl_quote - pnl_quote) > state.setup.max_daily_loss_quote:
+            if (lost_quote := mark.pnl_quote - total.nano / NANO) > state.setup.max_daily_loss_quote:
                 reason = f"max_daily_loss_quote: {lost_quote:.2f} lost today at {venue}"
                 yield from latch(state, state.setup.limits.on_loss, HaltCause.LOSS, reason, at)
+
+    def _begin(self, state: State, venue: str) -> Total:
+        """All that is traded at a venue, and what was before, as far as its P&L is known without a market."""
+        total = self._totals[venue] = Total()
+        for instrument in dict.fromkeys([*state.setup.instruments(venue), *state.account.positions]):
+            if venue_of(instrument) == venue:
+                pnl_quote = self._pnl_quote(state, instrument)
+                if pnl_quote is not None or state.setup.watching(instrument):
+                    total.put(instrument, pnl_quote)
+        return total
 
     def _pnl_quote(self, state: State, instrument: str) -> float | None:
         """P&L since our first fill on one instrument, marked to the market; None without a mark for a position."""
         position = state.account.positions.get(instrument)
         if position is None:
             return 0.0
-        touch = state.market(instrument)
-        if touch is None:
-            return None if position.size or position.realized or position.fees else 0.0
-        definition = state.instruments[instrument]
+        definition = state.instruments.get(instrument)
+        if definition is None:
+            return None
+        if (touch := state.market(instrument)) is None:
+            if position.size:
+                return None
+            gained, price = position.realized - position.fees, self._prices.get(instrument)
+            if gained and definition.inverse:
+                return None if price is None else float(gained) * price
+            return float(gained)
         basis = (definition, position.size, position.entry_value, position.realized, position.fees)
         known = self._worths.get(instrument)
         if known is None or known[0] != basis:
             known = self._worths[instrument] = basis, position.worth(definition)
-        return known[1].pnl_quote(mid(touch) * definition.tick_float)
+        price = self._prices[instrument] = mid(touch) * definition.tick_float
+        return known[1].pnl_quote(price)
 
 
-def _brought_quote(state: State, venue: str) -> float | None:
-    """What was gained by now on all that was taken over and that no mark knows of yet; None if there is nothing."""
-    if not state.brought:
-        return None
-    brought = [taken for key, taken in state.brought.items() if venue_of(key) == venue]
-    return sum([_gained_quote(state, taken) for taken in brought]) if brought else None
+def _marked(state: State, venue: str, day: int, total: Total) -> DayMarked:
+    """Where the P&L of a day began: here, but for what has counted before on that day."""
+    before, of = state.day_marks.get(venue), {key: nano / NANO for key, nano in total.known.items()}
+    if before is not None and before.day == day:
+        if not before.of:  # who wrote it kept their sum alone
+            return DayMarked(venue=venue, day=day, pnl_quote=before.pnl_quote, of=of)
+        of = {key: before.of.get(key, pnl_quote) for key, pnl_quote in of.items()}
+        for key, taken in state.brought.items():
+            if key in of and key in before.of:
+                of[key] += _gained_quote(state, taken)
+    return DayMarked(venue=venue, day=day, pnl_quote=sum(of.values()), of=of)
 
 
 def _gained_quote(state: State, taken: TakenOver) -> float:

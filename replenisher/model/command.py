@@ -132,6 +132,7 @@ class DayMarked(Wish, frozen=True, kw_only=True):
     venue: str
     day: int  # since the epoch, UTC
     pnl_quote: float
+    of: dict[str, float] = {}  # by instrument; those of which another life knows nothing do not count there
 
 
 class PositionMarked(Wish, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """The loss of a day: what it pauses or halts, and when it counts anew."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import msgspec
@@ -7,8 +8,8 @@ import pytest
 
 from replenisher.core.risk import OnBreach
 from replenisher.model.command import Command, HaltCause, Pause
-from replenisher.model.event import InstrumentDefined, PauseAsked, ResumeAsked, SessionOpened, Started
-from replenisher.model.instrument import Kind
+from replenisher.model.event import FeedLost, InstrumentDefined, PauseAsked, ResumeAsked, SessionOpened, Started
+from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.order import Side
 from tests.core.world import (
     INVERSE,
@@ -24,6 +25,7 @@ from tests.core.world import (
     limits,
     one_strategy,
     quoting,
+    setup,
 )
 
 
@@ -110,6 +112,82 @@ def test_fees_taken_of_the_coins_that_were_bought_are_lost() -> None:
     assert "max_daily_loss_quote: 6.00 lost today" in pause.reason
 
 
+ETHERS_INVERSE = msgspec.structs.replace(INVERSE, name="ETH-PERPETUAL")
+ETHER = msgspec.structs.replace(LINEAR, name="ETH-PERPETUAL")
+
+
+def beginning(world: World, instrument: Instrument, epoch: int) -> tuple[Command, ...]:
+    """A life in which this is what is traded, up to its market."""
+    told = world.tell(Started(at=0, epoch=epoch, namespace="tst", config_version="1", accounts={VENUE: "a"}))
+    told += world.tell(InstrumentDefined(at=0, instrument=instrument))
+    return told + world.tell(msgspec.structs.replace(world.venue.snapshot(world.at), instrument=instrument.key))
+
+
+@pytest.mark.parametrize(("sold_at", "lost"), [(104_000, 0), (96_000, 0), (104_000, 6), (96_000, 6)])
+def test_a_day_goes_on_where_another_instrument_is_traded_than_it_began_with(sold_at: int, lost: int) -> None:
+    """What it had made or lost on earlier days is no loss of this one, and hides none."""
+    narrow = limits(max_daily_loss_quote=Decimal(5), max_data_age_ns=10**18)
+    world = quoting(limits=narrow)
+    for side, price in ((Side.BUY, 100_000), (Side.SELL, sold_at)):
+        world.tell(filled(LINEAR, "", f"T{side}", side, price, 100, venue_time=world.at))
+    world.state.pauses.clear()
+    world.wait(86_400 * SECOND)
+    world.tell(ResumeAsked(at=0))
+
+    later = world.reborn(setup([("core", Wishes())], ETHER.key, limits=narrow))
+    told = beginning(later, ETHER, 2)
+    told += later.tell(filled(ETHER, "", "E", Side.BUY, 100_000 + 1_000 * lost, 10, venue_time=later.at))
+
+    assert any(isinstance(wish, Pause) for wish in told) == bool(lost)
+
+
+def test_what_was_lost_today_on_an_instrument_that_is_traded_no_more_is_lost_all_the_same() -> None:
+    narrow = limits(max_daily_loss_quote=Decimal(5))
+    world = quoting(limits=narrow)
+    for side, price in ((Side.BUY, 100_000), (Side.SELL, 99_600)):
+        world.tell(filled(LINEAR, "", f"T{side}", side, price, 100, venue_time=world.at))
+    assert not world.state.pauses, "4 are lost"
+
+    later = world.reborn(setup([("core", Wishes())], ETHER.key, limits=narrow))
+    told = beginning(later, ETHER, 2)
+    told += later.tell(filled(ETHER, "", "E", Side.BUY, 102_000, 10, venue_time=later.at))
+
+    (pause,) = (wish for wish in told if isinstance(wish, Pause))
+    assert "6.00 lost today" in pause.reason
+
+
+def test_what_is_held_of_an_instrument_that_is_traded_no_more_neither_counts_nor_hides_a_loss() -> None:
+    narrow = limits(max_daily_loss_quote=Decimal(5))
+    world = quoting(instrument=INVERSE, limits=narrow)
+    world.tell(filled(INVERSE, "", "T", Side.BUY, 104_000, 1_000, venue_time=world.at))
+    world.tell(ResumeAsked(at=0))
+    assert not world.state.pauses and world.state.day_marks[VENUE].pnl_quote < -300
+
+    later = world.reborn(setup([("core", Wishes())], ETHER.key, limits=narrow))
+    assert not [wish for wish in beginning(later, ETHER, 2) if isinstance(wish, Pause)]
+    told = later.tell(filled(ETHER, "", "E", Side.BUY, 106_000, 10, venue_time=later.at))
+
+    (pause,) = (wish for wish in told if isinstance(wish, Pause))
+    assert "6.00 lost today" in pause.reason
+
+
+@pytest.mark.parametrize("instrument", [ETHER, ETHERS_INVERSE], ids=["linear", "inverse"])
+def test_an_instrument_that_has_expired_does_not_blind_the_loss_limit(instrument: Instrument) -> None:
+    both = setup([("core", Wishes()), ("ether", Wishes())], limits=limits(max_daily_loss_quote=Decimal(5)))
+    ether = replace(both.strategies[1], instrument=ETHER.key)
+    world = World(replace(both, strategies=(both.strategies[0], ether)))
+    world.open()
+    beginning(world, instrument, 2)
+    world.tell(world.venue.snapshot(world.at))
+    for side, price in ((Side.BUY, 100_000), (Side.SELL, 100_100)):
+        world.tell(filled(instrument, "", f"T{side}", side, price, 10, venue_time=world.at))
+    world.tell(FeedLost(at=0, instrument=ETHER.key, reason="expired"))
+
+    told = world.tell(filled(LINEAR, "", "L", Side.BUY, 110_000, 10, venue_time=world.at))
+
+    assert any(isinstance(wish, Pause) for wish in told)
+
+
 def test_a_position_elsewhere_does_not_blind_the_loss_limit() -> None:
     world = quoting(ladder(1, 100), limits=limits(max_daily_loss_quote=Decimal(5)))
     elsewhere = msgspec.structs.replace(LINEAR, name="OLD")
@@ -139,6 +217,7 @@ def test_what_a_position_had_made_or_lost_before_it_was_taken_over_is_none_of_th
     assert world.state.pauses == {}
     assert len(world.live()) == 2
 
+    assert world.state.brought == {}, "which is said once"
     later = world.reborn()
     later.open(epoch=2)
     assert later.state.pauses == {}, "nor of the next life's"
