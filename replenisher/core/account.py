@@ -263,8 +263,10 @@ class Account(msgspec.Struct):
                 position.deliver(move.amount - move.realized)
                 self.inventories[instrument.key] = dict.fromkeys(self.inventories[instrument.key], ZERO)
                 self.entries.pop(instrument.key, None)
-            case CashKind.FUNDING:
+            case CashKind.FUNDING if move.currency == instrument.settlement_currency:
                 position.realized += move.amount
+            case CashKind.FUNDING:
+                position.pay_elsewhere(move.currency, -move.amount)
             case _:
                 pass
         return True

@@ -175,6 +175,15 @@ def test_a_charge_in_what_an_instrument_settles_in_is_lost_as_a_fee_is(kind: Cas
     assert account.position(KEY).pnl_quote(LINEAR, 10_000.0) == -0.25
 
 
+def test_funding_that_is_paid_in_another_currency_is_no_gain_in_the_one_that_is_settled_in() -> None:
+    account = book(LINEAR, [(Side.BUY, 100_000, 10, 0)])
+
+    account.move_cash(charge("USDT", "3", CashKind.FUNDING), LINEAR)
+    account.move_cash(charge("BTC", "2", CashKind.FUNDING), LINEAR)
+
+    assert (account.position(KEY).realized, account.position(KEY).fees_elsewhere) == (3, {"BTC": -2})
+
+
 @pytest.mark.parametrize("side", list(Side))
 @pytest.mark.parametrize("inverse", [True, False], ids=["inverse", "linear"])
 def test_a_settlement_pays_out_what_a_position_has_gained_once(side: Side, inverse: bool) -> None:
