@@ -17,7 +17,7 @@ from replenisher.core.engine import Engine
 from replenisher.core.setup import Setup
 from replenisher.core.state import State
 from replenisher.errors import ConfigurationError
-from replenisher.model.event import Started
+from replenisher.model.event import Ended, Started
 from replenisher.model.step import Step
 from replenisher.store.segments import Header, Segment, decode_header, decode_step, segments, whole_records
 
@@ -79,6 +79,8 @@ def again(directory: Path, setup: Setup, tell: Tell) -> Again:
         versions[started.config_version] = None
         engine = Engine(State.load(setup, first.snapshot), number=first.step)
         for step in _in_order(directory, first.step, life):
+            if isinstance(step.events[0], Ended):
+                break  # no engine was asked any more
             now = engine.step(step.events).commands
             steps, commands = steps + 1, commands + len(step.commands)
             if msgspec.msgpack.encode(now) != msgspec.msgpack.encode(step.commands):

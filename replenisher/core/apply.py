@@ -44,6 +44,7 @@ from replenisher.model.event import (
     ClockOffset,
     ClockStepped,
     CoverLost,
+    Ended,
     Event,
     FeedLost,
     HaltInherited,
@@ -207,7 +208,7 @@ def apply(state: State, event: Event) -> None:
             apply_ticker(state, event)
         case PriceTold():
             apply_price(state, event)
-        case ClockStepped() | PriceFailed() | SweepEnded():
+        case ClockStepped() | PriceFailed() | SweepEnded() | Ended():
             pass  # Session time never steps.
         case _:
             assert_never(event)

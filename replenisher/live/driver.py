@@ -28,6 +28,7 @@ from replenisher.model.command import (
     Question,
 )
 from replenisher.model.event import (
+    Ended,
     Event,
     FeedLost,
     JournalBlocked,
@@ -128,6 +129,11 @@ class Driver:
         for name, venue in self._venues.items():
             venue.stop(at, is_flat=is_flat)
             self._outward.carry(name, venue.actions())
+
+    def write_down(self, ended: Ended) -> None:
+        """The last step of a life is none of the engine's, which may have failed. A full disk has nobody wait."""
+        with suppress(JournalFull):
+            self._journal.append(Step(number=self._journal.step + 1, at=ended.at, events=(ended,), commands=()))
 
     def tell(self, *facts: Event) -> None:
         """Facts that come from elsewhere than a venue: the operator, the clock."""

@@ -26,6 +26,7 @@ from replenisher.live.lease import Lease
 from replenisher.model.event import (
     BookSnapshot,
     CancelAllAsked,
+    Ended,
     Event,
     HaltInherited,
     HaltsLifted,
@@ -100,6 +101,7 @@ class Supervisor:
         self._exit_code = FINE
         self._error: ReplenisherError | None = None
         self._signals = 0
+        self._failure = ""  # what of ours has failed
         self._emergency: Emergency | None = None
         quoted = {name for name in parts.venues if self._state.setup.is_quoted_on(name)}
         self._waiting = quoted  # that have not been in sync yet
@@ -117,11 +119,27 @@ class Supervisor:
         self._look()  # not sooner: until then a state knows what an earlier life was in sync with
 
     def close(self) -> Ending:
-        """Give up every connection; how it ended."""
+        """Give up every connection, and write down how it ended."""
         ending = Ending(self._exit_code, self._left(), self._is_verified, self._error)
         # An objection leaves everything as it is, so that no timer of ours may end it later.
         self.driver.stop(is_flat=ending.is_verified or bool(self._state.objection))
+        self.driver.write_down(
+            Ended(
+                at=self._parts.clock.now(),
+                exit_code=ending.exit_code,
+                reason=self._reason,
+                is_verified=ending.is_verified,
+                may_rest=tuple(ending.left),
+            )
+        )
         return ending
+
+    @property
+    def _reason(self) -> str:
+        """Why it ended."""
+        if self._failure or self._error is not None:
+            return self._failure or str(self._error)
+        return "" if self._state.stopping is None else self._state.stopping.reason
 
     @property
     def _is_verified(self) -> bool:
@@ -280,7 +298,7 @@ class Supervisor:
         if self.over.done():
             return
         assert error is not None, "a driver fails with what was raised"
-        self._exit_code = FAILURE
+        self._exit_code, self._failure = FAILURE, f"failed: {error!r}"
         self._loop.call_later(EMERGENCY_S_MAX, self._end)
         self._parts.tell("failed", {"error": repr(error), "traceback": "".join(format_exception(error))})
         self._emergency = Emergency(self._state, self._parts.clock.now())

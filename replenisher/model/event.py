@@ -39,6 +39,15 @@ class Started(Fact, frozen=True, kw_only=True):
     mandates: dict[str, Mandate] = {}  # by strategy, for the record
 
 
+class Ended(Fact, frozen=True, kw_only=True):
+    """This life came to an end, and is asked for nothing more. The last fact of every life that was not cut off."""
+
+    exit_code: int  # unless rows are left to write
+    reason: str
+    is_verified: bool  # whether every venue has said that nothing of ours rests
+    may_rest: tuple[str, ...]  # orders
+
+
 class Woke(Fact, frozen=True, kw_only=True):
     """A deadline that the engine named has come."""
 
@@ -540,6 +549,7 @@ SessionEvent = SessionOpened | SessionLost | CancelsSent | CoverLost | CashMoved
 OperatorEvent = PauseAsked | ResumeAsked | CancelAllAsked | StopAsked
 LifeEvent = (
     Started
+    | Ended
     | Woke
     | ClockStepped
     | Suspended

@@ -289,6 +289,7 @@ def _write(connection: Connection, rows: Rows, cursor: Cursor) -> None:
     answers = with_request(connection, rows.get(tables.answers, []), rows.get(tables.requests, []))
     for table in (
         tables.lives,
+        tables.endings,
         tables.mandates,
         tables.requests,
         tables.markouts,

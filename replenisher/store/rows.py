@@ -35,6 +35,7 @@ from replenisher.model.event import (
     CancelAllAsked,
     CashMoved,
     CashReported,
+    Ended,
     Event,
     HaltsLifted,
     InstrumentDefined,
@@ -156,6 +157,8 @@ def _add_event(rows: Rows, event: Event, origin: Row, life: Life, instruments: I
             life.accounts, life.config_version = event.accounts, event.config_version
             rows[tables.lives].append(_life(event, life))
             rows[tables.mandates] += [_mandate(*each, life) for each in event.mandates.items()]
+        case Ended():
+            rows[tables.endings].append(_ending(event, life))
         case InstrumentDefined():
             instruments.define(event.instrument)
             rows[tables.instruments].append(instrument_row(event.instrument, event.at))
@@ -293,6 +296,18 @@ def _life(event: Started, life: Life) -> Row:
         "config_version": event.config_version,
         "namespace": event.namespace,
         "accounts": event.accounts,
+    }
+
+
+def _ending(event: Ended, life: Life) -> Row:
+    return {
+        "journal_id": life.journal_id,
+        "epoch": life.epoch,
+        "ended_at": event.at,
+        "exit_code": event.exit_code,
+        "reason": event.reason,
+        "is_verified": event.is_verified,
+        "may_rest": event.may_rest,
     }
 
 

@@ -152,6 +152,19 @@ lives = Table(
     PrimaryKeyConstraint("journal_id", "epoch"),
 )
 
+endings = Table(
+    "endings",
+    metadata,  # one row a life that came to an end: without one it goes on, or was cut off once another one follows
+    _text("journal_id"),
+    _count("epoch"),
+    _time("ended_at"),
+    Column("exit_code", Integer, nullable=False),  # unless rows were left to write
+    _text("reason"),
+    Column("is_verified", Boolean, nullable=False),  # flat: every venue has said that nothing of ours rests
+    Column("may_rest", JSON, nullable=False),  # ids of the orders of which that is not known
+    PrimaryKeyConstraint("journal_id", "epoch"),
+)
+
 mandates = Table(
     "mandates",
     metadata,  # one row a life and strategy: what was the same all life long of what it was asked for

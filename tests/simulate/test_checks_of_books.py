@@ -26,6 +26,7 @@ from replenisher.simulate.checks.fills import FilledOnce
 from replenisher.simulate.checks.latch import HaltIsALatch
 from replenisher.simulate.checks.money import MoneyIsConserved
 from replenisher.simulate.checks.orders import OrdersOnlyGoOn
+from replenisher.simulate.checks.orphans import NoOrphans
 from replenisher.simulate.checks.positions import PositionIsTheirs
 from replenisher.simulate.checks.remembering import ONE_IN, JournalIsEnough
 from replenisher.simulate.checks.secrecy import SecretsAreKept
@@ -95,6 +96,8 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
         (PositionIsTheirs, "UPDATE fills SET amount = amount + 10 WHERE rowid = 1", "rows sum up to"),
         (FilledOnce, "DELETE FROM fills WHERE rowid = 1", "a trade was never booked"),
         (FilledOnce, "UPDATE fills SET trade_id = 'made up' WHERE rowid = 1", "a trade was never booked"),
+        (NoOrphans, "DELETE FROM endings", "ended, and no row says how"),
+        (NoOrphans, "UPDATE endings SET exit_code = 3", "ended with exit 0, and its row says 3"),
         (MoneyIsConserved, "UPDATE fills SET fee = '0.1' WHERE rowid = 1", "our rows add up to"),
         (MoneyIsConserved, "UPDATE fills SET fee_currency = 'USDC' WHERE rowid = 1", "our rows add up to"),
         (JournalIsEnough, "DELETE FROM decisions WHERE rowid = 1", "a row of decisions was not recorded"),
@@ -136,6 +139,25 @@ def test_s2_fills_of_one_answer_stand_in_the_order_in_which_they_happened(
         objection = story.check.closed(books)
 
     assert objection == f"a fill does not stand behind the one before it: BTC-PERPETUAL {told[1].trade_id} buy"
+
+
+@pytest.mark.parametrize(
+    ("row", "is_lie"), [("0, '[]'", True), ("1, '[]'", True), ("1, '[\"%s\"]'", True), ("0, '[\"%s\"]'", False)]
+)
+def test_s8_what_rested_when_a_life_ended_is_named_in_its_row(
+    row: str, is_lie: bool, lived: Lived, tmp_path: Path
+) -> None:
+    story = Story(NoOrphans)
+    label = story.label()
+    story.takes(label)
+    story.court.ended(story.daemon, "exit 1")
+    ended = f"'journal', {story.daemon.epoch}, {story.at}, 1, 'why', {row.replace('%s', label)}"
+
+    with lived.doctored(tmp_path, f"INSERT INTO endings VALUES ({ended})") as books:
+        objection = story.check.closed(books)
+
+    named = f"the life of epoch {story.daemon.epoch} has left {label}, and its row does not say so"
+    assert objection == (named if is_lie else None)
 
 
 @pytest.mark.parametrize("form", [str, lambda secret: secret.encode().hex(), lambda secret: quote(secret, safe="")])

@@ -1,5 +1,6 @@
 """The real supervisor on virtual time: how a life ends, with which exit code, and what the operator is told of it."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +52,13 @@ def until_ended(world: World) -> None:
     raise AssertionError("it lives on")
 
 
+def ends(world: World) -> list[tuple[Any, ...]]:
+    """What the rows say of how each life ended: exit code, reason, whether it is verified flat, and what may rest."""
+    assert world.place.database is not None, "this world has rows"
+    query = "SELECT exit_code, reason, is_verified, may_rest FROM endings ORDER BY epoch"
+    return [(*told, json.loads(left)) for *told, left in world.place.database.beside.execute(query)]
+
+
 @contextmanager
 def world_of(scene: Scene, directory: Path) -> Iterator[World]:
     with database_in(directory) as database:
@@ -72,15 +80,28 @@ def test_a_signal_stops_verified_flat(quoting: World) -> None:
 
     assert list(quoting.ends) == ["exit 0"]
     assert told("stopping") == [{"reason": "SIGTERM"}]
+    assert ends(quoting) == [(0, "SIGTERM", True, [])]
     assert not quoting.exchange.views.open_orders("main")
 
 
 def test_a_second_signal_does_not_wait_for_the_venue(quoting: World) -> None:
+    resting = sorted(order.label for order in quoting.exchange.views.open_orders("main"))
     quoting.life.interrupt()
     quoting.life.interrupt()
     until_ended(quoting)
 
     assert list(quoting.ends) == ["exit 130"]
+    assert ends(quoting) == [(130, "SIGTERM", False, resting)]
+
+
+def test_a_life_that_was_killed_has_no_row_of_its_end(quoting: World) -> None:
+    quoting.life.kill("killed")
+    quoting.run(QUOTING_S)
+    quoting.life.interrupt()
+    until_ended(quoting)
+
+    assert list(quoting.ends) == ["killed", "exit 0"]
+    assert ends(quoting) == [(0, "SIGTERM", True, [])]
 
 
 def test_an_operator_whose_request_an_ending_daemon_refuses_has_his_answer(quoting: World) -> None:
@@ -204,6 +225,7 @@ def test_what_fails_in_a_venue_ends_the_life_after_everything_was_canceled_witho
     assert failed["error"] == "ValueError('planted')"
     assert "raise failure\nValueError: planted" in failed["traceback"]
     assert flat == {"left": []}
+    assert ends(failing) == [(1, "failed: ValueError('planted')", True, [])]
     assert not failing.exchange.views.open_orders("main")
 
 

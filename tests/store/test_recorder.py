@@ -25,6 +25,7 @@ from replenisher.model.event import (
     BalanceReported,
     CashKind,
     CashMoved,
+    Ended,
     NotSent,
     OrderRejected,
     OrderWorking,
@@ -189,6 +190,26 @@ def test_what_a_life_asks_of_a_strategy_and_what_is_cut_from_its_quotes_has_rows
     assert (second["strategy"], second["chain"], second["guards"]) == ("own", None, {"closest_bps": 1.5})
     assert (core["obligations"], msgspec.convert(second["obligations"], Owed)) == (None, owed)
     assert [row["cuts"] for row in rows(database, tables.decisions)] == [[["buy", 0, "min_profit_bps", 99_990, 10]], []]
+
+
+def test_how_a_life_ended_is_a_row_of_it(journal: Path, database: Database) -> None:
+    ended = Ended(at=T0 + 9, exit_code=1, reason="SIGTERM", is_verified=False, may_rest=("a", "b"))
+    write_journal(journal, [step(1, [started()])])
+    write_journal(journal, [step(2, [started(epoch=2)]), step(3, [ended])], epoch=2)
+
+    Recorder(journal, database).record_all()
+
+    assert rows(database, tables.endings) == [
+        {
+            "journal_id": JOURNAL_ID,
+            "epoch": 2,
+            "ended_at": T0 + 9,
+            "exit_code": 1,
+            "reason": "SIGTERM",
+            "is_verified": False,
+            "may_rest": ["a", "b"],
+        }
+    ]
 
 
 def test_a_fill_told_three_times_is_one_row(journal: Path, database: Database) -> None:

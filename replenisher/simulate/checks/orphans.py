@@ -3,12 +3,19 @@
 With `on_start: adopt` the next one may go on with what the last one has left, but for what it knows nothing of: an
 orphan is an order without an owner. An order that was placed over a connection which has since retired, or which the
 exchange has ended for a maintenance that its orders outlive, is the one that no switch of the exchange's covers.
+
+What a life has left is a row, too: no order of its own rested behind one that says flat, nor one that it does not name.
 """
+
+from collections.abc import Iterable
+
+from sqlalchemy import select
 
 from replenisher.core.setup import OnStart
 from replenisher.model.units import SECOND_NS
-from replenisher.simulate.court import Check, Daemon, Objection, Oracle
+from replenisher.simulate.court import Books, Check, Daemon, Objection, Oracle
 from replenisher.simulate.order_frames import order_frame
+from replenisher.store import tables
 
 SLACK_NS = SECOND_NS  # the exchange looks now and then
 RESTARTING = 1012  # a WebSocket's "service restart" (IANA's registry of close codes)
@@ -23,6 +30,7 @@ class NoOrphans(Check):
     def __init__(self, oracle: Oracle) -> None:
         super().__init__(oracle)
         self._has_placed: set[int] = set()  # lives
+        self._ends: dict[int, tuple[str, set[str]]] = {}  # by epoch: how, and what of that life rested then
         self._dead: list[tuple[int, str]] = []  # until when the orders of a life may rest, and what they begin with
         self._placed_over: dict[str, str] = {}  # label -> connection, as the exchange calls it
         self._retired: set[str] = set()  # connections
@@ -33,7 +41,9 @@ class NoOrphans(Check):
         if how == "exit 0" and left:
             return f"life {daemon.number} ended as flat, and {', '.join(left)} still rest"
         until = self.oracle.at + self.oracle.dead_man_ns + SLACK_NS
-        self._dead.append((until, prefix(self.oracle.namespace, daemon.epoch)))
+        own = prefix(self.oracle.namespace, daemon.epoch)
+        self._dead.append((until, own))
+        self._ends[daemon.epoch] = how, {label for label in left if label.startswith(own)}
         return None
 
     def sent(self, daemon: Daemon, connection: str, frame: str) -> Objection:
@@ -75,6 +85,25 @@ class NoOrphans(Check):
         left = [label for label in left if self._placed_over[label] not in self._retired]
         passed_s = (self.oracle.dead_man_ns + SLACK_NS) / SECOND_NS
         return f"{', '.join(left)} still rest {passed_s:.0f} s after their daemon's end" if left else None
+
+    def closed(self, books: Books) -> Objection:
+        """Each row of how a life ended is true, and there is one of the last life."""
+        columns = tables.endings.c
+        query = select(columns.epoch, columns.exit_code, columns.is_verified, columns.may_rest)
+        rows = books.database.read(lambda connection: list(connection.execute(query)))
+        objections = (self._lie(*row) for row in rows if row.epoch in self._ends)
+        how, _ = self._ends[last := max(self._ends)]
+        if how == "exit 0" and last not in (row.epoch for row in rows):
+            return f"the life of epoch {last} ended, and no row says how"
+        return next(filter(None, objections), None)
+
+    def _lie(self, epoch: int, exit_code: int, is_verified: bool, may_rest: Iterable[str]) -> Objection:
+        how, rested = self._ends[epoch]
+        if how not in (f"exit {exit_code}", "exit 1") and how.startswith("exit"):  # 1: there were rows left to write
+            return f"the life of epoch {epoch} ended with {how}, and its row says {exit_code}"
+        if unnamed := rested if is_verified else rested.difference(may_rest):
+            return f"the life of epoch {epoch} has left {', '.join(sorted(unnamed))}, and its row does not say so"
+        return None
 
 
 def is_adopted(oracle: Oracle, daemon: Daemon, label: str) -> bool:
