@@ -5,7 +5,8 @@ lost today: after its pause the account quotes again only if the P&L has come ba
 count anew is midnight, or an operator who says `resume`. What a position had gained or lost before it was taken over is
 none of the day's: the mark moves by as much. Nor is what had been made on an instrument that is traded no more: another
 life goes on with the marks of those that it knows. These are what it trades, and what it holds nothing of and can be
-counted without a market: a loss of today is not forgiven with its instrument.
+counted without a market: a loss of today is not forgiven with its instrument. While a market is lost that was known,
+its instrument is worth what it was, and the losses of the others count on.
 """
 
 from collections.abc import Iterator, Sequence
@@ -74,7 +75,10 @@ class DailyLoss:
             # What is not traded has no book here to mark it.
             if watching := state.setup.watching(instrument):
                 total = self._totals.get(watching[0].venue) or self._begin(state, watching[0].venue)
-                total.put(instrument, self._pnl_quote(state, instrument))
+                pnl_quote = self._pnl_quote(state, instrument)
+                if pnl_quote is None and instrument in total.known and instrument not in state.brought:
+                    continue
+                total.put(instrument, pnl_quote)
         for venue, total in self._totals.items():
             if not total.is_known:
                 continue

@@ -172,17 +172,23 @@ def test_what_is_held_of_an_instrument_that_is_traded_no_more_neither_counts_nor
 
 
 @pytest.mark.parametrize("instrument", [ETHER, ETHERS_INVERSE], ids=["linear", "inverse"])
-def test_an_instrument_that_has_expired_does_not_blind_the_loss_limit(instrument: Instrument) -> None:
+@pytest.mark.parametrize("sides", [[Side.BUY], [Side.BUY, Side.SELL]], ids=["held", "flat"])
+def test_an_instrument_whose_market_is_lost_does_not_blind_the_loss_limit(
+    instrument: Instrument, sides: list[Side]
+) -> None:
     both = setup([("core", Wishes()), ("ether", Wishes())], limits=limits(max_daily_loss_quote=Decimal(5)))
     ether = replace(both.strategies[1], instrument=ETHER.key)
     world = World(replace(both, strategies=(both.strategies[0], ether)))
     world.open()
     beginning(world, instrument, 2)
     world.tell(world.venue.snapshot(world.at))
-    for side, price in ((Side.BUY, 100_000), (Side.SELL, 100_100)):
-        world.tell(filled(instrument, "", f"T{side}", side, price, 10, venue_time=world.at))
+    for side in sides:
+        world.tell(filled(instrument, "", f"T{side}", side, 100_000 - 100 * side.sign, 10, venue_time=world.at))
     world.tell(FeedLost(at=0, instrument=ETHER.key, reason="expired"))
+    assert not world.state.pauses
 
+    world.tell(filled(instrument, "", "U", Side.BUY, 300_000, 10, venue_time=world.at))
+    assert not world.state.pauses, "of what nobody knows the worth of nothing is said"
     told = world.tell(filled(LINEAR, "", "L", Side.BUY, 110_000, 10, venue_time=world.at))
 
     assert any(isinstance(wish, Pause) for wish in told)
