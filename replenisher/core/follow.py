@@ -56,7 +56,7 @@ def follow(
     shows = [Show(quote) for quote in missing.values() if is_open(quote)]
     if changes and _could_stay_for_another(changes, shows, wanted, orders, look.policy.tolerance_bps):
         return None
-    wishes = [*changes, *shows]
+    wishes: list[Change | Show] = [*changes, *shows]
     if len(wishes) > 1:
         wishes.sort(key=BY_SLOT)
     return wishes, len(shows) == len(missing)
@@ -76,7 +76,7 @@ def _could_stay_for_another(
     reach = int(tolerance_bps * prices[-1] / 10_000 + NEAR)
     if not _is_near(prices, reach, [(change.order.price, change.quote.price) for change in changes]):
         return False
-    unserved = [(change.quote.price, change.order.price) for change in changes]
+    unserved: list[tuple[int, int | None]] = [(change.quote.price, change.order.price) for change in changes]
     unserved += [(show.quote.price, None) for show in shows]
     return _is_near(sorted(map(PRICE, orders)), reach, unserved)
 
