@@ -26,12 +26,26 @@ def status(file: File, as_json: AsJson = False) -> None:
     try:
         answer = resampled(_asked(file, "status"))
     except NoDaemon as error:
-        raise ReplenisherError(f"{error}; `replenisher doctor {file}` says what keeps one away, as a halt") from None
+        ended = "".join(f"; {told}" for told in _last_lives(file))
+        away = f"`replenisher doctor {file}` says what keeps one away, as a halt"
+        raise ReplenisherError(f"{error}{ended}; {away}") from None
     answer["file_differs"] = _difference(file, answer["config_version"])
     if as_json:
         show_json(answer)
     else:
         typer.echo(status_page(answer))
+
+
+def _last_lives(file: Path) -> list[str]:
+    """How the last life ended, as far as there is a ledger that says so."""
+    from replenisher.config import load
+    from replenisher.errors import ReplenisherError
+    from replenisher.wiring.books import last_lives
+
+    try:
+        return last_lives(load(file))
+    except ReplenisherError:
+        return []
 
 
 def _difference(file: Path, running: str) -> str:

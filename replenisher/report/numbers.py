@@ -26,6 +26,7 @@ HEADINGS = {
     "pnl.lines": "P&L by strategy, instrument and configuration",
     "pnl.totals": "P&L by currency",
     "halts": "Halts and pauses",
+    "lives": "Lives",
     "markouts": "Markouts: which fills",
     "markouts.points": "Markouts: after which time",
     "spreads": "Spreads: what we and the others quoted, what takers paid us",

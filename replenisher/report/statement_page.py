@@ -15,7 +15,7 @@ def statement_page(statement: Statement) -> str:
     lines = [f"{statement.day}, UTC{'' if statement.is_over else ', so far'}"]
     for entry in statement.entries:
         lines += ["", *_entry(entry)]
-    return "\n".join([*lines, "", verdict(statement)])
+    return "\n".join([*lines, "", *statement.ends, verdict(statement)])
 
 
 def verdict(statement: Statement) -> str:

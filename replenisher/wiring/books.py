@@ -26,6 +26,7 @@ from replenisher.report.uptime import Uptime, read_uptime
 from replenisher.report.wire import Key, read_exchange
 from replenisher.store import queries, schema, tables
 from replenisher.store.database import Database, explained
+from replenisher.store.lived import last_life
 from replenisher.store.older_copy import refuse_older_copy
 from replenisher.store.queries import AccountKey, refuse_other_exchange
 from replenisher.wiring.child import exchange_id_of, ledger_of
@@ -188,6 +189,18 @@ def obligations(config: Config, hours: int) -> dict[str, Any]:
 def _uptime(config: Config, hours: int, connection: Connection) -> Uptime:
     keys = [AccountKey(venue, newest_account(config, venue, connection)) for venue in config.quoted_venues]
     return read_uptime(connection, keys, time.time_ns() - hours * HOUR_NS)
+
+
+def last_lives(config: Config) -> list[str]:
+    """How the last life on these accounts ended: a sentence, or as many as there are accounts of which it differs."""
+    schema.require_same(config.database_url)
+    with closing(Database(config.database_url)) as database, explained(database):
+        return database.read(partial(_last_lives, config))
+
+
+def _last_lives(config: Config, connection: Connection) -> list[str]:
+    keys = [AccountKey(venue, newest_account(config, venue, connection)) for venue in config.quoted_venues]
+    return list(dict.fromkeys(told for key in keys if (told := last_life(connection, key))))
 
 
 def _audited_venue(config: Config) -> str:

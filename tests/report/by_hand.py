@@ -69,6 +69,11 @@ class Rows:
         life = {"journal_id": JOURNAL_ID, "epoch": self._epoch, "started_at": self._next(), "namespace": "abc"}
         self._add(tables.lives, life | {"config_version": config_version, "accounts": {KEY.venue: KEY.account}})
 
+    def ended(self, exit_code: int, reason: str, *may_rest: str) -> None:
+        """It ends."""
+        end: Row = {"journal_id": JOURNAL_ID, "epoch": self._epoch, "ended_at": self._next(), "exit_code": exit_code}
+        self._add(tables.endings, end | {"reason": reason, "is_verified": not may_rest, "may_rest": may_rest})
+
     def mandate(self, owed: Owed | None, *, strategy: str = "core", venue: str = KEY.venue) -> None:
         """What this life asks of a strategy."""
         whose: Row = {"journal_id": JOURNAL_ID, "epoch": self._epoch, "strategy": strategy, "venue": venue}

@@ -410,6 +410,7 @@ CURVES = {
     ],
 }
 
+LIFE = {"until": None, "outcome": "", "exit_code": None, "reason": "", "may_rest": ""}
 REPORT = {
     "since": T0 + SECOND,  # the first life begins
     "until": EQUITY_AT[-1],
@@ -418,6 +419,10 @@ REPORT = {
     "opening": [],
     "pnl": PNL,
     "halts": [],
+    "lives": [
+        WHERE | LIFE | {"config_version": "first", "since": T0 + SECOND, "outcome": "cut off"},
+        WHERE | LIFE | {"config_version": "second", "since": T0 + 2_701 * SECOND},
+    ],
     "performance": PERFORMANCE,
     "markouts": MARKOUTS,
     "spreads": SPREADS,

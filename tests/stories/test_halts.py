@@ -66,6 +66,9 @@ def test_a_halt_ends_this_life_and_the_next_ones_until_an_operator_says_why_it_m
     sentence = f'replenisher: {stop["reason"]}; `replenisher resume {desk.config} --reason "…"` lifts that\n'
     assert breached.stderr == sentence
 
+    away = desk.command("status", desk.config)
+    assert f", verified flat, exit code 3: {stop['reason']}; `replenisher doctor" in away.stderr
+
     asked = orders_asked_for(desk)
     again = desk.run()
 

@@ -9,6 +9,8 @@ CAPTIONS = {
     "same at average cost; unexplained is the difference, and anything but 0 is a fault of this report.",
     "halts": "When nothing was shown, by all or by one strategy, and why; with on_breach: reduce, only what reduces. "
     "What has no end still stands. Of a pause that somebody asked for only the resume is recorded: it stands alone.",
+    "lives": "When each life of the daemon began and how it ended: verified flat is that the venue had said that none "
+    "of our orders rests. Of a life that was cut off only its beginning is known; one without an outcome goes on.",
     "performance": "Each strategy on each instrument under each configuration. P&L and drawdown, the deepest fall "
     "from a peak, are in the currency of the line, turnover in the quote currency; the Sharpe ratio is of a year of "
     "365 days. It and the turnover a day are of the time from the first move of that P&L to the last, half an hour at "
