@@ -32,17 +32,30 @@ from replenisher.store.queries import AccountKey, refuse_other_exchange
 from replenisher.wiring.child import exchange_id_of, ledger_of
 from replenisher.wiring.offered import require_offered, require_undelivered
 
-TESTNET = ".testnet"  # no name of an account has a dot
+TESTNET, PAPER = ".testnet", ".paper"  # no name of an account has a dot
 LOOK_AGAIN_S = 2.0  # what a desk that trades has told the exchange and not yet our database is there by then
 
 
 def accounts_of(config: Config, exchange_id: str | None) -> dict[str, str]:
-    """The account key of every venue that we quote on; on a simulated exchange its own id is part of it.
+    """The account key of every venue that we quote on; on the exchange that `run` starts its own id is part of it.
 
-    The money of a testnet is none, so its account is another one than that of the same name where money is real.
+    The money of a testnet is none, and neither is that of an exchange that mode paper finds at an address, which says
+    no id. So such an account is another one than that of the same name where money is real.
     """
-    ending = f"@{exchange_id}" if exchange_id is not None else TESTNET if config.mode == "testnet" else ""
-    return {name: f"{section.account}{ending}" for name, section in config.quoted_venues.items()}
+    return {
+        name: f"{section.account}{_ending(config.mode, section, exchange_id)}"
+        for name, section in config.quoted_venues.items()
+    }
+
+
+def _ending(mode: str, section: VenueSection, exchange_id: str | None) -> str:
+    match mode:
+        case "live":
+            return ""
+        case "testnet":
+            return TESTNET
+        case _:
+            return PAPER if section.url is not None else f"@{exchange_id}"
 
 
 def require_database(config: Config) -> None:
@@ -234,8 +247,9 @@ def newest_account(config: Config, venue: str, connection: Connection) -> str:
     if config.mode != "paper":
         return accounts_of(config, None)[venue]
     name = config.venues[venue].account
+    at_an_address = f"{name}{PAPER}"
     held = queries.accounts(connection, venue)
-    return next((account for account in held if account.partition("@")[0] == name), name)
+    return next((key for key in held if key == at_an_address or key.startswith(f"{name}@")), at_an_address)
 
 
 def _sqlite_file(url: str) -> Path:

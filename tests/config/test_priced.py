@@ -69,7 +69,7 @@ def test_a_venue_on_which_nothing_is_quoted_is_only_listened_to(tmp_path: Path) 
 
     assert list(config.quoted_venues) == [venue.name for venue in setup.quoted_venues] == ["deribit"]
     assert (watched_on(config, "kraken"), watched_on(config, "idle")) == (["BTC/USD"], [])
-    assert accounts_of(config, None) == {"deribit": "main"}  # at kraken anybody may trade on an account of that name
+    assert accounts_of(config, "7") == {"deribit": "main@7"}  # at kraken anybody may trade on an account of that name
     told = check(config)
     assert told["only_listened_to"] == ["kraken"]
     assert list(told["dead_man_switch"]) == ["deribit"]

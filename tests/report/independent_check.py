@@ -4,6 +4,7 @@ Run it as `independent_check.py DATABASE_URL exchange.jsonl main@<exchange id>`.
 """
 
 import json
+import re
 import sqlite3
 import sys
 from collections import Counter
@@ -81,7 +82,7 @@ def check(database: str, ledger: Path, account: str) -> list[str]:
     paid = [(*row[:4], *map(Decimal, row[4:])) for row in paid]
     ours = [(*row[:3], *map(Decimal, row[3:6]), *row[6:]) for row in ours]
     records = [json.loads(line) for line in ledger.read_text().splitlines()]
-    mine = [r for r in records if r.get("account") == account.partition("@")[0]]
+    mine = [r for r in records if r.get("account") == re.split("[@.]", account)[0]]
     unread = [r for r in mine if r["type"] == "cash" and r["cash_id"] not in {row[2] for row in paid}]
     unread = [r for r in unread if r["at"] > dict(looks).get(r["currency"], r["at"])]  # after our last look
     mine = [r for r in mine if r not in unread]

@@ -162,7 +162,7 @@ def as_it_is(order: ExchangeOrder) -> ExchangeOrder:
 # --- Planted: the row each edit touches is named ---------------------------------------------------------------------
 
 
-def compared(database: Path, theirs: ExchangeBook, account: str = "main") -> Audit:
+def compared(database: Path, theirs: ExchangeBook, account: str = "main.paper") -> Audit:
     with closing(Database(f"sqlite:///{database}")) as opened:
         return opened.read(lambda connection: audit(connection, AccountKey("deribit", account), theirs))
 

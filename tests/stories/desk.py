@@ -206,7 +206,7 @@ class Desk:
     def assert_books_agree(self) -> Record:
         """The two books agree in the program's eyes and in those of a check that knows nothing of the program."""
         exchange_id = self.ledger()[0]["exchange_id"]
-        account = "main" if EXCHANGE in self.variables else f"main@{exchange_id}"
+        account = "main.paper" if EXCHANGE in self.variables else f"main@{exchange_id}"
         complaints = check(self.database_url, self.ledger_file, account)
         assert not complaints, complaints
         findings = self.audit()

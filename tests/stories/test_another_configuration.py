@@ -100,6 +100,6 @@ def test_another_account_has_a_data_directory_of_its_own(tmp_path: Path) -> None
 
     assert (refused.code, refused.stdout) == (78, "")
     assert refused.stderr == (
-        "replenisher: venues.deribit.account: this data directory has traded on account main, and this is second; "
-        "give each account a data directory of its own, or start over with --fresh\n"
+        "replenisher: venues.deribit.account: this data directory has traded on account main.paper, and this is "
+        "second.paper; give each account a data directory of its own, or start over with --fresh\n"
     )

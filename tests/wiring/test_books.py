@@ -12,19 +12,22 @@ from tests.store.given import started, step, write_journal
 from tests.stories.desk import PAPER
 
 
-def desk(room: Path, mode: str) -> Config:
+def desk(room: Path, mode: str, more: str = "") -> Config:
     path = room / f"{mode}.yaml"
-    path.write_text(PAPER.read_text().replace("mode: paper", f"mode: {mode}"))
+    text = PAPER.read_text().replace("mode: paper", f"mode: {mode}")
+    path.write_text(text.replace("account: main", f"account: main\n    {more}"))
     return load(path)
 
 
-def test_one_name_is_three_accounts_of_which_one_has_money(tmp_path: Path) -> None:
+def test_one_name_is_four_accounts_of_which_one_has_money(tmp_path: Path) -> None:
     keys = [accounts_of(desk(tmp_path, mode), None) for mode in ("testnet", "live")]
     simulated = accounts_of(desk(tmp_path, "paper"), "0123456789abcdef")
+    at_an_address = accounts_of(desk(tmp_path, "paper", "url: ws://127.0.0.1:1/ws/api/v2"), None)
 
-    assert [*keys, simulated] == [
+    assert [*keys, at_an_address, simulated] == [
         {"deribit": "main.testnet"},
         {"deribit": "main"},
+        {"deribit": "main.paper"},
         {"deribit": "main@0123456789abcdef"},
     ]
 
@@ -33,7 +36,7 @@ def test_who_rehearsed_last_in_a_database_is_nobody_to_report_on_where_money_is_
     tmp_path: Path, ledger_url: str
 ) -> None:
     lives = itertools.count(1)
-    for account in ("main", "main.testnet", "main@0123456789abcdef"):
+    for account in ("main", "main.testnet", "main.paper", "main@0123456789abcdef"):
         journal, epoch = tmp_path / account, next(lives)
         at = started().at + epoch
         write_journal(journal, [step(epoch, [started(epoch, at, account)])], epoch=epoch, journal_id=f"{epoch:016x}")
