@@ -92,8 +92,8 @@ class NoOrphans(Check):
         query = select(columns.epoch, columns.exit_code, columns.is_verified, columns.may_rest)
         rows = books.database.read(lambda connection: list(connection.execute(query)))
         objections = (self._lie(*row) for row in rows if row.epoch in self._ends)
-        how, _ = self._ends[last := max(self._ends)]
-        if how == "exit 0" and last not in (row.epoch for row in rows):
+        last = max(self._ends, default=0)
+        if last and self._ends[last][0] == "exit 0" and last not in (row.epoch for row in rows):
             return f"the life of epoch {last} ended, and no row says how"
         return next(filter(None, objections), None)
 
