@@ -100,7 +100,8 @@ class RecordedMarket:
         self.gaps = 0  # how often its book was lost
         self._tape = Playback(facts, start=start, origin=origin, speed=speed)
         self._book = {side: BookSide(side) for side in Side}  # as the tape tells it, before anything of ours
-        self._taken: dict[tuple[Side, int], int] = {}  # lots of others that clients took and the tape still shows
+        # Lots of others that clients took and the tape still shows, by price.
+        self._taken: dict[Side, dict[int, int]] = {side: {} for side in Side}
         self._resting = RestingOrders(model)
         self._shadow = RestingOrders(shadow) if shadow else None
         self._shadow_fills: list[ShadowFill] = []
@@ -138,7 +139,7 @@ class RecordedMarket:
     def best(self, side: Side, *, without: str = "") -> int | None:
         """The best price shown, ours or of others; `without` an order, also what that one alone hides."""
         own = self._resting.best[side]
-        is_all_shown = not self._hidden and not self._taken  # whoever is left out
+        is_all_shown = not self._hidden and not self._taken[side]  # whoever is left out
         others = self._book[side].best if is_all_shown else self._best_of_others(side, without)
         if own is None or others is None:
             return others if own is None else own
@@ -231,10 +232,8 @@ class RecordedMarket:
                 return self._happening(self._tape.played_to, self._print(fact) if self._is_trusted else ())
             case BookSnapshot():
                 self._replace(fact.bids, fact.asks)
-                self._taken = {
-                    (side, price): min(taken, self._book[side].quantity(price))
-                    for (side, price), taken in self._taken.items()
-                }
+                for side, taken in self._taken.items():
+                    taken.update({price: min(lots, self._book[side].quantity(price)) for price, lots in taken.items()})
                 for resting in self._rooms():
                     resting.rejoin(self._others)
                 found, self._is_trusted = not self._is_trusted, True
@@ -277,8 +276,8 @@ class RecordedMarket:
     def _change_side(self, book: BookSide, levels: Levels) -> Levels:
         side = book.side
         watched: AbstractSet[int] = self._resting.prices(side)
-        if self._taken:
-            watched = {*self._resting.prices(side), *(price for of, price in self._taken if of is side)}
+        if taken := self._taken[side]:
+            watched |= taken.keys()
         changes = book.change(levels, watched, self._resting.best[side.opposite])
         for price, before, after in changes:
             self._change_level(side, price, before, after)
@@ -289,15 +288,15 @@ class RecordedMarket:
 
     def _change_level(self, side: Side, price: int, before: int, after: int) -> None:
         """The others' quantity changed where we rest, where we took, or where it cannot be shown."""
-        taken = self._taken.get((side, price), 0)
+        taken = self._taken[side].get(price, 0)
         if (side, price) not in self._touched:
             shown = 0 if (side, price) in self._hidden else before - taken
             self._touched[side, price] = shown + self._resting.quantity(side, price)
         taken_after = 0 if after > before else min(taken, after)
         if taken_after:
-            self._taken[side, price] = taken_after
+            self._taken[side][price] = taken_after
         elif taken:
-            del self._taken[side, price]
+            del self._taken[side][price]
         if self._resting.rests_at(side, price):
             for resting in self._rooms():
                 resting.level_changed(side, price, before - taken, after - taken_after)
@@ -370,7 +369,7 @@ class RecordedMarket:
             self._note_shadow(self._shadow.take(side, price, wanted), side, taker_order)
         others = min(available, wanted - sum(fill.quantity for fill in fills))
         if others:
-            self._taken[side, price] = self._taken.get((side, price), 0) + others
+            self._taken[side][price] = self._taken[side].get(price, 0) + others
         return others, fills
 
     def _maker_print(self, fill: Fill, taker: Side, cause: Cause, taker_order: str = "") -> Traded:
@@ -396,8 +395,7 @@ class RecordedMarket:
 
     def _others(self, side: Side, price: int) -> int:
         """What others have at one price: the tape's quantity less what clients took."""
-        shown = self._book[side].quantity(price)
-        return shown - self._taken.get((side, price), 0) if self._taken else shown
+        return self._book[side].quantity(price) - self._taken[side].get(price, 0)
 
     def _best_of_others(self, side: Side, without: str) -> int | None:
         """The best price of others that is shown."""
