@@ -896,10 +896,13 @@ def kept(desk: Desk) -> Kept:
     with closing(sqlite3.connect(desk.database)) as connection:
         tables = [name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")]
         rows = {name: connection.execute(f'select * from "{name}"').fetchall() for name in tables}
-        # Why nothing was shown is on record also of a life that never traded.
+        # Why nothing was shown is on record of a life that never traded, and of which instruments its day's P&L is.
         rows["decisions"] = connection.execute("select * from decisions where permitted != '[]'").fetchall()
+        rows["requests"] = connection.execute("select * from requests where kind != 'day'").fetchall()
     files.pop("journal/safe", None)  # how much of all that is on the disk itself
-    del files[desk.database.name], rows["lives"], rows["mandates"], rows["leases"], rows["cursor"]
+    del files[desk.database.name]
+    for of_lives in ("lives", "endings", "mandates", "leases", "cursor"):
+        del rows[of_lives]
     return Kept(files, rows)
 
 
