@@ -1,7 +1,7 @@
 """What is read of the lives that traded on an account: when each began, and how it ended.
 
-A life without a row of its end goes on or was cut off; it was, if another life of its journal follows. So those look,
-too, that had ended before there were such rows.
+A life without a row of its end goes on or was cut off; it was, if another life of its journal or on the account
+follows. So those look, too, that had ended before there were such rows.
 """
 
 from collections.abc import Iterator
@@ -51,12 +51,11 @@ def lived(connection: Connection, key: AccountKey) -> Iterator[Lived]:
     of_it = (ends.journal_id == lives.journal_id) & (ends.epoch == lives.epoch)
     told = (ends.ended_at, ends.exit_code, ends.reason, ends.is_verified, ends.may_rest)
     query = select(tables.lives, *told).select_from(tables.lives.outerjoin(tables.endings, of_it))
-    rows = connection.execute(query.order_by(lives.started_at)).all()
-    last = {row.journal_id: row.epoch for row in sorted(rows, key=lambda row: row.epoch)}
-    for row in rows:
-        if row.accounts.get(key.venue) != key.account:
-            continue
-        is_followed = row.epoch < last[row.journal_id]
+    rows = connection.execute(query.order_by(lives.epoch)).all()  # of an account they only grow, whatever clocks say
+    last = {row.journal_id: row.epoch for row in rows}
+    ours = [row for row in rows if row.accounts.get(key.venue) == key.account]
+    for row in ours:
+        is_followed = row.epoch < max(last[row.journal_id], ours[-1].epoch)
         outcome = (CUT_OFF if is_followed else "") if row.ended_at is None else (UNVERIFIED, VERIFIED)[row.is_verified]
         yield Lived(
             config_version=row.config_version,

@@ -62,11 +62,11 @@ class Rows:
 
         database.write(work)
 
-    def life(self, config_version: str) -> None:
+    def life(self, config_version: str, journal_id: str = JOURNAL_ID) -> None:
         """A life begins."""
         self._epoch += 1
         self._config_version = config_version
-        life = {"journal_id": JOURNAL_ID, "epoch": self._epoch, "started_at": self._next(), "namespace": "abc"}
+        life = {"journal_id": journal_id, "epoch": self._epoch, "started_at": self._next(), "namespace": "abc"}
         self._add(tables.lives, life | {"config_version": config_version, "accounts": {KEY.venue: KEY.account}})
 
     def ended(self, exit_code: int, reason: str, *may_rest: str) -> None:

@@ -12,7 +12,7 @@ from replenisher.report.statement import read_statement
 from replenisher.report.statement_page import statement_page
 from replenisher.store import history
 from replenisher.store.database import Database
-from replenisher.store.lived import last_life
+from replenisher.store.lived import last_life, lived
 from replenisher.store.period import ALWAYS, Period
 from tests.report.by_hand import KEY, LINEAR, T0, Rows
 
@@ -77,3 +77,14 @@ def test_a_statement_says_how_the_lives_of_its_day_ended(database: Database) -> 
     )
     assert last.endswith("ended 2023-11-14 22:17:40 UTC, verified flat, exit code 0: the operator")
     assert f"\n{first}\n{last}\n" in statement_page(found)
+
+
+def test_a_life_that_was_cut_off_does_not_go_on_where_the_next_one_has_another_data_directory(ledger_url: str) -> None:
+    rows = Rows(LINEAR)
+    rows.life("c")
+    rows.life("c", journal_id="f" * 16)
+    with closing(Database(ledger_url)) as database:
+        rows.write(database)
+        found = database.read(lambda connection: [each.outcome for each in lived(connection, KEY)])
+
+    assert found == ["cut off", ""]
