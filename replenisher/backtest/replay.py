@@ -24,7 +24,7 @@ from replenisher.core.engine import Engine
 from replenisher.core.stopping import Verdict
 from replenisher.exchange.exchange import Exchange
 from replenisher.model.command import OrderCommand, Question
-from replenisher.model.event import Event, LinkAlive, Started, StopAsked, Woke
+from replenisher.model.event import Ended, Event, LinkAlive, Started, StopAsked, Woke
 from replenisher.model.step import Step
 from replenisher.model.units import MS_NS, SECOND_NS
 
@@ -119,6 +119,19 @@ class Replay:
         due = self._happen(self.at)
         while not self.is_over and due <= until:
             due = self._happen(due)
+
+    def ended(self, exit_code: int) -> Ended:
+        """The last fact of the life, as the supervisor writes it down."""
+        stopping = self.engine.state.stopping
+        assert stopping is not None, "a replay is stopped before it ends"
+        live = () if self.is_flat else self.engine.state.orders.all_live()
+        return Ended(
+            at=self.at,
+            exit_code=exit_code,
+            reason=stopping.reason,
+            is_verified=self.is_flat,
+            may_rest=tuple(sorted(order.order_id for order in live)),
+        )
 
     # --- Time -----------------------------------------------------------------------------------------------------
 

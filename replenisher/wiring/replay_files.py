@@ -12,6 +12,7 @@ from replenisher.core.sweep_watches import Sweeps
 from replenisher.errors import ConfigurationError
 from replenisher.exchange.ledger_file import LedgerFile
 from replenisher.live.birth import EPOCH_ZERO_S, begin
+from replenisher.model.event import Ended
 from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
 from replenisher.store.database import Database
@@ -40,7 +41,7 @@ class Forgetful:
     def rotate(self, game: Replay) -> None:
         """Go on in a new segment if the journal's has its size."""
 
-    def close(self) -> None:
+    def close(self, ended: Ended) -> None:
         """It is over."""
 
 
@@ -79,8 +80,9 @@ class Files:
         if self._journal.is_full:
             self._journal.rotate(game.engine.state.snapshot(), game.at)
 
-    def close(self) -> None:
-        """Make rows of it all."""
+    def close(self, ended: Ended) -> None:
+        """Write down how it ended, and make rows of it all."""
+        self._journal.append(Step(number=self._journal.step + 1, at=ended.at, events=(ended,), commands=()))
         self._journal.close()
         self._ledger.close()
         with closing(Database(self._database_url)) as database:

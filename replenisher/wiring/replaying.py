@@ -164,8 +164,6 @@ def _play(config: Config, memory: Memory, minutes: float | None, tell: Tell, pri
     game.stop()
     digest.update(state.dump())
     cpu_s = process_time() - began_cpu_s
-    tell("writing the rows")
-    memory.close()
     gaps = sum(listing.market.gaps for listing in listings if isinstance(listing.market, RecordedMarket))
     outcome = outcome_of(
         config,
@@ -178,4 +176,6 @@ def _play(config: Config, memory: Memory, minutes: float | None, tell: Tell, pri
         hash=digest.hexdigest(),
         cpu_s=cpu_s,
     )
+    tell("writing the rows")
+    memory.close(game.ended(outcome.exit_code))
     return msgspec.structs.replace(outcome, held_prices=prices)

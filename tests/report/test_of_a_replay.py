@@ -46,6 +46,13 @@ def test_every_fill_is_marked_and_its_curve_ends_where_the_life_does(lived: tupl
     assert [curve.key for curve in report.markouts if curve.by in ("level", "strategy")] == ["blind", "0"]
 
 
+def test_how_it_ended_is_told_as_of_a_daemon(lived: tuple[Outcome, Report]) -> None:
+    outcome, report = lived
+
+    (life,) = report.lives
+    assert (life.outcome, life.exit_code, life.reason) == ("verified flat", outcome.exit_code, "the replay is over")
+
+
 def test_equity_has_one_point_at_a_time(lived: tuple[Outcome, Report]) -> None:
     _, report = lived
 

@@ -8,7 +8,7 @@ CAPTIONS = {
     "pnl.totals": "What the account made in each currency, with what is open at the middle of the book. Booked is the "
     "same at average cost; unexplained is the difference, and anything but 0 is a fault of this report.",
     "halts": "When nothing was shown, by all or by one strategy, and why; with on_breach: reduce, only what reduces. "
-    "What has no end still stands. Of a pause that somebody asked for only the resume is recorded: it stands alone.",
+    "What has no end still stands.",
     "lives": "When each life of the daemon began and how it ended: verified flat is that the venue had said that none "
     "of our orders rests. Of a life that was cut off only its beginning is known; one without an outcome goes on.",
     "performance": "Each strategy on each instrument under each configuration. P&L and drawdown, the deepest fall "
