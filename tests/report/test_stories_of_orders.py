@@ -126,7 +126,8 @@ def test_a_price_is_told_from_fair_value_to_the_tick(told: Told) -> None:
     assert [" ".join(line.split()) for line in lines(story)] == [
         "order tst000001000001 at deribit, account main@00112233aabbccdd",
         "buy BTC-PERPETUAL for core (Idea), configuration c1",
-        "2023-11-14 22:13:22.000 placed: buy 100 USD at 49940.0 as level 0 [life 1, step 2]",
+        "2023-11-14, life 1",
+        "22:13:22.000 placed: buy 100 USD at 49940.0 as level 0 [step 2]",
         "fair value 50000.25 USD (mid)",
         "skew - 0.25 lean * 40.0 half_spread = 49990.25",
         "spread - 10.0 bps of fair value = 49940.24975",
@@ -150,8 +151,8 @@ def test_of_a_strategy_that_does_not_say_how_its_prices_come_about_its_terms_are
 
     page = "\n".join(lines(told([began(core=own), placed()])))
 
-    assert "fair value    50000.25 USD\n" in page
-    assert "from          lean 0.25, half_spread 40.0, held 1.5" in page
+    assert "fair value   50000.25 USD\n" in page
+    assert "from         lean 0.25, half_spread 40.0, held 1.5" in page
     assert "100 at 49940.0; the strategy does not say how its prices follow from its terms" in page
 
 
@@ -213,8 +214,8 @@ def test_who_withheld_it_is_told_with_the_number_in_force(told: Told) -> None:
 
     assert happened(story)[1] == ("cancel", "it was withheld: max_position_quote (5000)")
     page = [line.strip() for line in lines(story)]
-    assert "cut           min_profit_bps (with the fee 1.5 bps): leaves 100 at 49935.0" in page
-    assert "cut           max_position_quote (5000): leaves nothing" in page
+    assert "cut          min_profit_bps (with the fee 1.5 bps): leaves 100 at 49935.0" in page
+    assert "cut          max_position_quote (5000): leaves nothing" in page
 
 
 def test_what_our_gate_denied_is_told_where_it_took_the_order_off(told: Told) -> None:

@@ -1,4 +1,6 @@
-"""The story of an order for people: one line a happening, and below it the numbers that led there, one line a stage."""
+"""The story of an order for people: a line a happening, under its day and life, and below it the numbers that led
+there, a line a stage.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -6,7 +8,8 @@ from typing import Any
 
 from replenisher.model.units import SECOND_NS
 
-INDENT = " " * 26
+INDENT = " " * 2
+NAME = 12  # characters of a stage's
 
 
 def why_page(found: Mapping[str, Any]) -> str:
@@ -22,21 +25,26 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         idea = f" ({found['idea']})" if found["idea"] else ""
         whose = f"{found['side']} {found['instrument']} for {found['strategy']}{idea}"
         yield f"{whose}, configuration {found['config_version']}"
+    told = ""
     for event in found["events"]:
-        yield from _event(event, found)
+        day, time = _moment(event["at"]).split()
+        if (life := f"{day}, life {event['epoch']}") != told:
+            told = life
+            yield life
+        yield from _event(event, time, found)
     if found["status"] and (not found["events"] or found["events"][-1]["what"] != "ended"):
         yield f"as far as is recorded it is {found['status']}, and {found['filled']} {found['amount_unit']} are filled"
 
 
-def _event(event: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
+def _event(event: Mapping[str, Any], time: str, found: Mapping[str, Any]) -> Iterator[str]:
     told = event["told"]
     if event["what"] == "kept":
         told = _kept(event, told)
-    yield f"{_moment(event['at'])}  {event['what']}: {told}  [life {event['epoch']}, step {event['step']}]"
+    yield f"{time}  {event['what']}: {told}  [step {event['step']}]"
     if event["shown"] is not None:
         yield from _shown(event["shown"], found["quote_currency"])
         if event["what"] != "cancel":
-            yield f"{INDENT}{'sent':<13} at {event['price']}"
+            yield f"{INDENT}{'sent':<{NAME}} at {event['price']}"
 
 
 def _kept(event: Mapping[str, Any], told: str) -> str:
@@ -47,15 +55,15 @@ def _kept(event: Mapping[str, Any], told: str) -> str:
 
 def _shown(shown: Mapping[str, Any], currency: str) -> Iterator[str]:
     source = f" ({shown['fair_value_source']})" if shown["fair_value_source"] else ""
-    yield f"{INDENT}{'fair value':<13} {shown['fair_value']!r} {currency}{source}"
+    yield f"{INDENT}{'fair value':<{NAME}} {shown['fair_value']!r} {currency}{source}"
     for stage in shown["stages"][1:]:
-        yield f"{INDENT}{stage['name']:<13} {_sum(stage)} = {stage['price']}"
+        yield f"{INDENT}{stage['name']:<{NAME}} {_sum(stage)} = {stage['price']}"
     if terms := _others(shown["terms"], shown["stages"]):
-        yield f"{INDENT}{'from':<13} {terms}"
-    yield f"{INDENT}{'wanted':<13} {_wanted(shown)}"
+        yield f"{INDENT}{'from':<{NAME}} {terms}"
+    yield f"{INDENT}{'wanted':<{NAME}} {_wanted(shown)}"
     for reason, price, amount in shown["cuts"]:
         left = f"leaves {amount} at {price}" if float(amount) else "leaves nothing"
-        yield f"{INDENT}{'cut':<13} {reason}: {left}"
+        yield f"{INDENT}{'cut':<{NAME}} {reason}: {left}"
 
 
 def _sum(stage: Mapping[str, Any]) -> str:
