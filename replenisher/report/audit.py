@@ -30,7 +30,7 @@ from replenisher.report.difference import Difference, differs, fill_name, order_
 from replenisher.report.ledger import ExchangeBook, ExchangeOrder, ExchangeTrade
 from replenisher.report.recount import recount
 from replenisher.store import leases, queries
-from replenisher.store.lived import last_life
+from replenisher.store.lived import Life, last_life
 from replenisher.store.queries import AccountKey, BalanceRow, CashRow, Counts, FillRow, OrderRow
 
 LIQUIDITY = {"M": Liquidity.MAKER, "T": Liquidity.TAKER}
@@ -62,7 +62,7 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     source: Literal["file", "wire"]  # of the exchange's book
     is_running: bool  # the desk traded while the books were compared: its orders may rest
     is_lease_out: bool  # it stands, and its last life did not end in order: the next one brings what is missing here
-    last_life: str  # how it ended; empty while the desk runs
+    last_life: Life | None  # None while the desk runs
     orders: int
     fills: int
     refills: int
@@ -91,7 +91,7 @@ def audit(connection: Connection, key: AccountKey, theirs: ExchangeBook, *, is_r
         source=theirs.source,
         is_running=is_running,
         is_lease_out=not is_running and lease is not None and lease.until > 0,
-        last_life="" if is_running else last_life(connection, key),
+        last_life=None if is_running else last_life(connection, key),
         orders=ours.counts.orders,
         fills=ours.counts.fills,
         refills=ours.counts.refills,

@@ -14,8 +14,8 @@ def audit_page(found: Audit) -> str:
     ]
     if found.cash_unread:
         lines.append(f"money moved {found.cash_unread} times since our last look: the next life reads it")
-    if found.last_life:
-        lines.append(found.last_life)
+    if found.last_life is not None:
+        lines.append(f"the last life {found.last_life.told}")
     if found.is_lease_out:
         lines.append(CUT_OFF)
     lines += [

@@ -25,7 +25,6 @@ from replenisher.report.booked import Booked
 from replenisher.report.drawn import Curves, Pen, joined
 from replenisher.report.halts import Halt, halts_of
 from replenisher.report.latency import Latency, latencies
-from replenisher.report.lives import Life, lives_of
 from replenisher.report.markouts import Curve, MarkoutCube, Spread
 from replenisher.report.numbers import moment
 from replenisher.report.obligations import Obligation, counted_hours, read_obligations
@@ -36,7 +35,7 @@ from replenisher.report.resilience import SWEEPS_MAX, DayOfSweeps, SweepsRead, r
 from replenisher.store import history, queries
 from replenisher.store.halts import latches
 from replenisher.store.history import Begun, Event, Fill, Paid, Placed, Sent, Taken
-from replenisher.store.lived import lived
+from replenisher.store.lived import Life, lived
 from replenisher.store.marked import marked_fills
 from replenisher.store.marks import Mark, mark_count
 from replenisher.store.period import Period
@@ -120,7 +119,7 @@ def read_report(
             answered += counted.answered
     since, until = period.clip(reading.first), period.clip(reading.last)
     halts = [halt for key in keys for halt in halts_of(key, latches(connection, key), until, period)]
-    lives = [life for key in keys for life in lives_of(key, lived(connection, key), period)]
+    lives = [life for key in keys for life in lived(connection, key, period)]
     found = Report(
         since=since,
         until=until,

@@ -31,7 +31,7 @@ from replenisher.model.units import DAY_NS, SECOND_NS
 from replenisher.report.booked import Booked
 from replenisher.store import history, queries, told
 from replenisher.store.history import Fill, Paid, Taken
-from replenisher.store.lived import lived
+from replenisher.store.lived import Life, lived
 from replenisher.store.period import ALWAYS
 from replenisher.store.queries import AccountKey
 from replenisher.store.told import Reading
@@ -112,7 +112,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     is_over: bool
     is_explained: bool  # whether every asset is
     entries: tuple[Entry, ...]
-    ends: tuple[str, ...] = ()  # of lives on that day: how each went
+    lives: tuple[Life, ...] = ()  # that ended on that day
 
 
 def borders(day: date) -> tuple[int, int]:
@@ -133,10 +133,9 @@ def read_statement(
     if since > now:
         raise ReplenisherError(f"{day} has not come yet, by UTC")
     entries: list[Entry] = []
-    ends: list[str] = []
+    lives: list[Life] = []
     for key in keys:
-        ended = (life for life in lived(connection, key) if life.until is not None and since <= life.until < until)
-        ends += (f"a life on {key.account} of {key.venue} {life.told}" for life in ended)
+        lives += (life for life in lived(connection, key) if life.until is not None and since <= life.until < until)
         entries += Following(connection, key, since, until).entries(progress)
     if not entries:
         names = ", ".join(f"{key.account} on {key.venue}" for key in keys) or "any account"
@@ -149,7 +148,7 @@ def read_statement(
         is_over=until <= now,
         is_explained=is_explained,
         entries=tuple(entries),
-        ends=tuple(ends),
+        lives=tuple(lives),
     )
 
 

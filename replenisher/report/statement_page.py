@@ -15,7 +15,8 @@ def statement_page(statement: Statement) -> str:
     lines = [f"{statement.day}, UTC{'' if statement.is_over else ', so far'}"]
     for entry in statement.entries:
         lines += ["", *_entry(entry)]
-    return "\n".join([*lines, "", *statement.ends, verdict(statement)])
+    lives = (f"a life on {life.account} of {life.venue} {life.told}" for life in statement.lives)
+    return "\n".join([*lines, "", *lives, verdict(statement)])
 
 
 def verdict(statement: Statement) -> str:

@@ -213,7 +213,8 @@ def last_lives(config: Config) -> list[str]:
 
 def _last_lives(config: Config, connection: Connection) -> list[str]:
     keys = [AccountKey(venue, newest_account(config, venue, connection)) for venue in config.quoted_venues]
-    return list(dict.fromkeys(told for key in keys if (told := last_life(connection, key))))
+    lives = (last_life(connection, key) for key in keys)
+    return list(dict.fromkeys(f"the last life {life.told}" for life in lives if life is not None))
 
 
 def _audited_venue(config: Config) -> str:
