@@ -1,0 +1,36 @@
+"""The page of what `--json` says names every key that a program may read."""
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from replenisher.core.resilience import Resilience
+from replenisher.live.picture import Stop, Summary
+from replenisher.live.standing import Holding
+from replenisher.live.uptime import Uptime
+from replenisher.report.audit import Audit, Difference
+from replenisher.report.statement import Entry, Statement
+from replenisher.store.lived import Life
+from replenisher.wiring.replay_outcome import Outcome
+
+PAGE = (Path(__file__).parent.parent / "docs" / "json.md").read_text()
+STANDING = {"config_version", "file_differs", "lease", "rows", "statements", "ladder", "empty_slots", "book"}
+WHOSE = {"venue", "account", "asset", "config_version"}
+
+
+@pytest.mark.parametrize(
+    ("verb", "told"),
+    [
+        ("status", (Summary, Holding, Resilience, Uptime, Stop)),
+        ("audit", (Audit, Difference)),
+        ("statement", (Statement, Entry, Life)),
+        ("replay", (Outcome,)),
+    ],
+)
+def test_each_key_of_a_document_is_on_the_page(verb: str, told: tuple[type[msgspec.Struct], ...]) -> None:
+    (section,) = re.findall(rf"\n## `{verb}`\n(.*?)(?=\n## |\Z)", PAGE, re.DOTALL)
+    keys = {key for each in told for key in each.__struct_fields__} | (STANDING if verb == "status" else set())
+
+    assert keys - set(re.findall(r"`(\w+)`", section)) - WHOSE == set()
