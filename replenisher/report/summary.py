@@ -17,6 +17,7 @@ from replenisher.report.tables import Row, Table, tables
 ROWS_MAX = 12  # of a table; all of them are in the other forms
 PADDING, MARGIN = 2, 1  # of a column, and of a table
 NAME_WIDTH = 34  # of a row's name in a table that is turned, at most
+IN_TIME = ("halts", "lives")  # whose last rows are wanted first
 ELSEWHERE = ("report", "pnl.totals", "markouts", "spreads.after", "curves.")
 OF_ALL = ("instrument", "strategy", "currency", "day")  # stands in the heading where it is the same in all rows
 HIDDEN = ("venue", "account")
@@ -152,7 +153,7 @@ def _few(is_any: bool, of: str) -> list[Text]:
 
 def _section(table: Table, width: int) -> RenderableType:
     """A row a line; turned, and in as many blocks as it takes, where its columns would not fit beside each other."""
-    rows = table.rows[:ROWS_MAX]
+    rows = table.rows[-ROWS_MAX:] if table.name in IN_TIME else table.rows[:ROWS_MAX]
     told = [column for column in table.columns if _is_told(table.rows, column)]
     of_all = [column for column in told if column.rpartition(".")[2] in OF_ALL and _is_the_same(table.rows, column)]
     cells = {column: [_cell(row, column) for row in rows] for column in told if column not in of_all}

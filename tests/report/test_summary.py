@@ -17,6 +17,7 @@ from replenisher.report.resilience import DayOfSweeps
 from replenisher.report.summary import ROWS_MAX, outcome, summary
 from replenisher.store import history
 from replenisher.store.database import Database
+from replenisher.store.lived import Life
 from replenisher.store.period import ALWAYS
 from tests.report.world import World
 from tests.store.given import T0
@@ -159,6 +160,30 @@ def test_what_is_left_of_the_spread_is_a_line_for_each_level(report: Report) -> 
     assert second.split() == ["core", "1", "0.75", "0.50", "(-8.00)"]
     assert "  in brackets: of fewer than 10 fills" in rest
     assert "  3 more with --json, --csv or --html" in rest
+
+
+def test_of_more_lives_than_there_is_room_for_the_last_ones_are_told(report: Report) -> None:
+    lived = tuple(
+        Life(
+            venue="deribit",
+            account="main",
+            config_version="v",
+            since=T0,
+            until=T0,
+            outcome="verified flat",
+            exit_code=0,
+            reason=f"end {number}",
+            may_rest="",
+        )
+        for number in range(ROWS_MAX + 3)
+    )
+
+    shown = below(lines(summary(msgspec.structs.replace(report, lives=lived), 120), 120), "Lives")
+
+    assert [line.split()[-1] for line in shown if "verified flat" in line] == [
+        f"{number}" for number in range(3, ROWS_MAX + 3)
+    ]
+    assert "  3 more with --json, --csv or --html" in shown
 
 
 def test_a_curve_names_the_currency_that_its_fills_are_quoted_in_where_there_are_two(report: Report) -> None:
