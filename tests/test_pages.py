@@ -1,4 +1,4 @@
-"""The page of what `--json` says names every key that a program may read."""
+"""The pages for programs name every key of what `--json` says, and every table."""
 
 import re
 from pathlib import Path
@@ -12,10 +12,11 @@ from replenisher.live.standing import Holding
 from replenisher.live.uptime import Uptime
 from replenisher.report.audit import Audit, Difference
 from replenisher.report.statement import Entry, Statement
+from replenisher.store import tables
 from replenisher.store.lived import Life
 from replenisher.wiring.replay_outcome import Outcome
 
-PAGE = (Path(__file__).parent.parent / "docs" / "json.md").read_text()
+DOCS = Path(__file__).parent.parent / "docs"
 STANDING = {"config_version", "file_differs", "lease", "rows", "statements", "ladder", "empty_slots", "book"}
 WHOSE = {"venue", "account", "asset", "config_version"}
 
@@ -30,7 +31,13 @@ WHOSE = {"venue", "account", "asset", "config_version"}
     ],
 )
 def test_each_key_of_a_document_is_on_the_page(verb: str, told: tuple[type[msgspec.Struct], ...]) -> None:
-    (section,) = re.findall(rf"\n## `{verb}`\n(.*?)(?=\n## |\Z)", PAGE, re.DOTALL)
+    (section,) = re.findall(rf"\n## `{verb}`\n(.*?)(?=\n## |\Z)", (DOCS / "json.md").read_text(), re.DOTALL)
     keys = {key for each in told for key in each.__struct_fields__} | (STANDING if verb == "status" else set())
 
     assert keys - set(re.findall(r"`(\w+)`", section)) - WHOSE == set()
+
+
+def test_each_table_is_on_the_page() -> None:
+    rows = re.findall(r"^\| (`.*?) \|", (DOCS / "tables.md").read_text(), re.MULTILINE)
+
+    assert sorted(re.findall(r"\w+", " ".join(rows))) == sorted(tables.metadata.tables)
