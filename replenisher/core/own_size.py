@@ -13,6 +13,7 @@ settled on. So news about our own orders, in whatever order it arrives, does not
 real increase shows at once, a real decrease at a level where we rest shows once it has outlasted the echo.
 """
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
@@ -113,7 +114,7 @@ class Others:
 class OwnSize:
     """Our own orders on one instrument's book, by side and price."""
 
-    __slots__ = ("_echo_ns_max", "_levels", "_of_order", "_price_of", "_settles_at", "prices")
+    __slots__ = ("_echo_ns_max", "_fallen", "_levels", "_of_order", "_price_of", "_settles_at", "prices")
 
     def __init__(self, echo_ns_max: int) -> None:
         self._echo_ns_max = echo_ns_max
@@ -121,6 +122,7 @@ class OwnSize:
         self.prices: Watched = {side: levels.keys() for side, levels in self._levels.items()}  # as they are now
         self._of_order: dict[str, dict[int, Presence]] = {}  # order -> price -> how it is present there
         self._price_of: dict[str, int] = {}  # where an order rests by the last word on it
+        self._fallen: deque[tuple[int, Side, int]] = deque()  # until when the book may show what is left at a price
         self._settles_at = NEVER  # when one of the levels behind the last touch will have been still
 
     def sent(self, order_id: str, side: Side, price: int, quantity: int, book: Book, at: int) -> None:
@@ -224,6 +226,7 @@ class OwnSize:
         return None
 
     def _presence(self, order_id: str, side: Side, price: int, book: Book, at: int) -> Presence:
+        self._forget(at)
         places = self._of_order.get(order_id)
         if places is None:
             places = self._of_order[order_id] = {}
@@ -242,10 +245,19 @@ class OwnSize:
 
     def _fall(self, order_id: str, side: Side, price: int, venue_time: int, at: int) -> None:
         """We heard that nothing of the order is left at a price."""
-        level = self._levels[side][price]
-        self._of_order[order_id][price].fall(0, venue_time, at + self._echo_ns_max)
+        level, until = self._levels[side][price], at + self._echo_ns_max
+        self._of_order[order_id][price].fall(0, venue_time, until)
+        self._fallen.append((until, side, price))
         self._disturbed(level, at)
         self._sweep(side, price, level, at)
+
+    def _forget(self, at: int) -> None:
+        """A price that an order has left may never be published again: its echo may have come before the word on it."""
+        fallen = self._fallen
+        while fallen and fallen[0][0] <= at:
+            _, side, price = fallen.popleft()
+            if (level := self._levels[side].get(price)) is not None:
+                self._sweep(side, price, level, at)
 
     def _disturbed(self, level: OwnLevel, at: int) -> None:
         """Something happened at a level of ours."""

@@ -407,6 +407,18 @@ def test_an_order_found_again_after_a_restart_is_not_the_market() -> None:
     assert touch == Touch(BID, OTHERS, ASK, OTHERS)
 
 
+def test_prices_that_an_order_has_left_are_forgotten_though_they_were_published_before_we_heard_of_it() -> None:
+    watch, last = resting(), BID - 100
+
+    for price in range(BID - 1, last - 1, -1):
+        watch.tell(watch.amend(price, SIZE))
+        watch.tell(watch.shows(SIZE, T0 + MS, price))
+        watch.tell(works(T0 + MS, price, answers=Request.AMEND))
+        watch.wait(ECHO)
+
+    assert list(watch.state.own_size(KEY).prices[Side.BUY]) == [last + 1, last]
+
+
 def test_where_there_is_nobody_else_there_is_no_touch() -> None:
     watch = Watch(ASK, Side.SELL)
     watch.tell(BookSnapshot(at=0, instrument=KEY, venue_time=T0, bids=((BID, OTHERS),), asks=()))
