@@ -5,8 +5,9 @@ lost today: after its pause the account quotes again only if the P&L has come ba
 count anew is midnight, or an operator who says `resume`. What a position had gained or lost before it was taken over is
 none of the day's: the mark moves by as much. Nor is what had been made on an instrument that is traded no more: another
 life goes on with the marks of those that it knows. These are what it trades, and what it holds nothing of and can be
-counted without a market: a loss of today is not forgiven with its instrument. While a market is lost that was known,
-its instrument is worth what it was, and the losses of the others count on.
+counted without a market: a loss of today is not forgiven with its instrument. Nor is it where one is not known for a
+life: its mark stays for the next one. While a market is lost that was known, its instrument is worth what it was, and
+the losses of the others count on. So they do beside one that does not trade, of which nothing is held.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,27 +32,42 @@ NANO = 1e9  # P&L is summed in whole billionths of the quote currency: a running
 class Total:
     """The P&L of several instruments, kept as a sum that costs as much as changes."""
 
-    __slots__ = ("_unknown", "known", "nano")
+    __slots__ = ("_began", "_unknown", "known", "nano")
 
     def __init__(self) -> None:
         self.nano = 0  # of those whose P&L is known
         self.known: dict[str, int] = {}
         self._unknown: dict[str, None] = {}
+        self._began: tuple[DayMarked, float | None] | None = None  # the last mark, and its sum of those that are known
+
+    def leave_out(self, instrument: str) -> None:
+        """One of them does not count."""
+        self.nano -= self.known.pop(instrument, 0)
+        self._unknown.pop(instrument, None)
+        self._began = None
 
     def put(self, instrument: str, pnl_quote: float | None) -> None:
         """The P&L of one of them is this now."""
-        self.nano -= self.known.pop(instrument, 0)
-        self._unknown.pop(instrument, None)
+        if instrument not in self.known or pnl_quote is None:
+            self.leave_out(instrument)
         if pnl_quote is None:
             self._unknown[instrument] = None
         else:
-            self.known[instrument] = nano = round(pnl_quote * NANO)
-            self.nano += nano
+            nano = round(pnl_quote * NANO)
+            self.nano += nano - self.known.get(instrument, 0)
+            self.known[instrument] = nano
+
+    def began_quote(self, mark: DayMarked) -> float | None:
+        """Where the sum was when the day began; None if the mark does not know of all."""
+        if self._began is None or self._began[0] is not mark:
+            knows_all = self.known.keys() <= mark.of.keys()
+            self._began = mark, sum([mark.of[key] for key in self.known]) if knows_all else None
+        return self._began[1]
 
     @property
     def is_known(self) -> bool:
-        """Whether that of all of them is."""
-        return not self._unknown
+        """Whether that of all of them is, and there are any."""
+        return bool(self.known) and not self._unknown
 
 
 class DailyLoss:
@@ -78,16 +94,22 @@ class DailyLoss:
                 pnl_quote = self._pnl_quote(state, instrument)
                 if pnl_quote is None and instrument in total.known and instrument not in state.brought:
                     continue
-                total.put(instrument, pnl_quote)
+                if pnl_quote is None and instrument in state.closed and not state.account.position(instrument).size:
+                    total.leave_out(instrument)
+                else:
+                    total.put(instrument, pnl_quote)
         for venue, total in self._totals.items():
             if not total.is_known:
                 continue
-            mark, day = state.day_marks.get(venue), at // DAY_NS
+            mark, day, began_quote = state.day_marks.get(venue), at // DAY_NS, None
             is_brought = bool(state.brought) and any(venue_of(key) == venue for key in state.brought)
-            if mark is None or mark.day != day or mark.of.keys() != total.known.keys() or is_brought:
+            if mark is not None and mark.day == day and not is_brought:
+                began_quote = total.began_quote(mark)
+            if began_quote is None:
                 mark = _marked(state, venue, day, total)
                 yield mark
-            if (lost_quote := mark.pnl_quote - total.nano / NANO) > state.setup.max_daily_loss_quote:
+                began_quote = mark.pnl_quote
+            if (lost_quote := began_quote - total.nano / NANO) > state.setup.max_daily_loss_quote:
                 reason = f"max_daily_loss_quote: {lost_quote:.2f} lost today at {venue}"
                 yield from latch(state, state.setup.limits.on_loss, HaltCause.LOSS, reason, at)
 
@@ -126,15 +148,22 @@ class DailyLoss:
 
 def _marked(state: State, venue: str, day: int, total: Total) -> DayMarked:
     """Where the P&L of a day began: here, but for what has counted before on that day."""
-    before, of = state.day_marks.get(venue), {key: nano / NANO for key, nano in total.known.items()}
+    before, known = state.day_marks.get(venue), {key: nano / NANO for key, nano in total.known.items()}
+    of = known
     if before is not None and before.day == day:
-        if not before.of:  # who wrote it kept their sum alone
-            return DayMarked(venue=venue, day=day, pnl_quote=before.pnl_quote, of=of)
-        of = {key: before.of.get(key, pnl_quote) for key, pnl_quote in of.items()}
+        began = before.of or _as_summed(state, before, known)
+        of = known | began
         for key, taken in state.brought.items():
-            if key in of and key in before.of:
+            if key in known and key in began and state.setup.watching(key):  # no other counts while it is held
                 of[key] += _gained_quote(state, taken)
-    return DayMarked(venue=venue, day=day, pnl_quote=sum(of.values()), of=of)
+    return DayMarked(venue=venue, day=day, pnl_quote=sum([of[key] for key in known]), of=of)
+
+
+def _as_summed(state: State, mark: DayMarked, known: dict[str, float]) -> dict[str, float]:
+    """A mark of whoever kept one sum alone, which was that of what is traded."""
+    traded = [key for key in known if state.setup.watching(key)]
+    missing_quote = mark.pnl_quote - sum([known[key] for key in traded])
+    return known | {key: known[key] + missing_quote for key in traded[:1]}
 
 
 def _gained_quote(state: State, taken: TakenOver) -> float:

@@ -7,10 +7,19 @@ import msgspec
 import pytest
 
 from replenisher.core.risk import OnBreach
-from replenisher.model.command import Command, HaltCause, Pause
-from replenisher.model.event import FeedLost, InstrumentDefined, PauseAsked, ResumeAsked, SessionOpened, Started
+from replenisher.model.command import Command, DayMarked, HaltCause, Pause, TakenOver
+from replenisher.model.event import (
+    FeedLost,
+    InstrumentDefined,
+    InstrumentStateChanged,
+    PauseAsked,
+    ResumeAsked,
+    SessionOpened,
+    Started,
+)
 from replenisher.model.instrument import Instrument, Kind
 from replenisher.model.order import Side
+from replenisher.model.units import DAY_NS
 from tests.core.world import (
     INVERSE,
     KEY,
@@ -169,6 +178,75 @@ def test_what_is_held_of_an_instrument_that_is_traded_no_more_neither_counts_nor
 
     (pause,) = (wish for wish in told if isinstance(wish, Pause))
     assert "6.00 lost today" in pause.reason
+
+
+def test_a_mark_of_one_sum_was_of_what_is_traded_and_not_of_what_was_before() -> None:
+    """So a version wrote them that knew of no instruments; with its day go on."""
+    narrow = limits(max_daily_loss_quote=Decimal(5), max_data_age_ns=10**18)
+    world = quoting(limits=narrow)
+    for side, price in ((Side.BUY, 100_000), (Side.SELL, 96_000)):
+        world.tell(filled(LINEAR, "", f"T{side}", side, price, 100, venue_time=world.at))
+    world.state.pauses.clear()
+    world.wait(86_400 * SECOND)
+    world.tell(ResumeAsked(at=0))
+    later = world.reborn(setup([("core", Wishes())], ETHER.key, limits=narrow))
+    later.state.day_marks[VENUE] = DayMarked(venue=VENUE, day=later.at // DAY_NS, pnl_quote=3.0)
+
+    assert not [wish for wish in beginning(later, ETHER, 2) if isinstance(wish, Pause)], "40 on another day, 3 on this"
+    (pause,) = [wish for wish in lose_on(later, ETHER, 103_000) if isinstance(wish, Pause)]
+
+    assert "6.00 lost today" in pause.reason
+
+
+def lose_on(world: World, instrument: Instrument, at_price: int) -> tuple[Command, ...]:
+    """The same as `lose`, on a market of one's own."""
+    return world.tell(filled(instrument, "", f"L{at_price}", Side.BUY, at_price, 10, venue_time=world.at))
+
+
+def test_what_was_lost_today_is_not_forgiven_where_a_life_in_between_did_not_trade_it() -> None:
+    narrow = limits(max_daily_loss_quote=Decimal(5))
+    world = quoting(limits=narrow)
+    assert not [wish for wish in lose_on(world, LINEAR, 104_000) if isinstance(wish, Pause)], "4 are lost, and 10 held"
+
+    without = world.reborn(setup([("core", Wishes())], ETHER.key, limits=narrow))
+    beginning(without, ETHER, 2)
+    later = without.reborn(setup([("core", Wishes())], KEY, limits=narrow))
+    beginning(later, LINEAR, 3)
+    told = lose_on(later, LINEAR, 102_000)
+
+    (pause,) = [wish for wish in told if isinstance(wish, Pause)]
+    assert "6.00 lost today" in pause.reason
+
+
+def test_coins_that_were_gained_on_what_has_expired_do_not_blind_the_next_life() -> None:
+    both = setup([("core", Wishes()), ("ether", Wishes())], limits=limits(max_daily_loss_quote=Decimal(5)))
+    world = World(replace(both, strategies=(both.strategies[0], replace(both.strategies[1], instrument=ETHER.key))))
+    world.open()
+    beginning(world, ETHERS_INVERSE, 2)
+    for side, price in ((Side.BUY, 100_000), (Side.SELL, 100_100)):
+        world.tell(filled(ETHERS_INVERSE, "", f"T{side}", side, price, 10, venue_time=world.at))
+
+    later = world.reborn()
+    later.open(epoch=3)
+    later.tell(InstrumentStateChanged(at=0, instrument=ETHER.key, is_open=False, reason="expired", is_final=True))
+
+    assert [wish for wish in lose_on(later, LINEAR, 110_000) if isinstance(wish, Pause)]
+
+
+def test_what_is_taken_over_where_nothing_is_traded_moves_no_mark() -> None:
+    narrow = limits(max_daily_loss_quote=Decimal(5))
+    world = quoting(limits=narrow)
+    for side in Side:
+        world.tell(filled(LINEAR, "", f"T{side}", side, 100_000, 10, venue_time=world.at))
+    later = world.reborn(setup([("core", Wishes())], ETHER.key, limits=narrow))
+    beginning(later, ETHER, 2)
+    later.tell(InstrumentDefined(at=0, instrument=LINEAR), later.venue.snapshot(later.at))
+    later.state.found[TakenOver, KEY] = TakenOver(instrument=KEY, amount=Decimal("0.25"), price=Decimal(9_000))
+    later.tell(msgspec.structs.replace(later.venue.snapshot(later.at), instrument=ETHER.key))
+    told = later.tell(msgspec.structs.replace(later.venue.snapshot(later.at), instrument=ETHER.key))
+
+    assert later.state.account.position(KEY).size == Decimal("0.25")
+    assert not [wish for wish in told if isinstance(wish, Pause)], "250 were made on it, which nobody counts"
 
 
 @pytest.mark.parametrize("instrument", [ETHER, ETHERS_INVERSE], ids=["linear", "inverse"])

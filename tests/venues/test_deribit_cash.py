@@ -50,6 +50,15 @@ def test_pages_are_read_to_the_end_and_told_oldest_first() -> None:
     assert answer == CashReported(at=T0, venue="deribit", currency="BTC", venue_time=T0)
 
 
+def test_what_a_fill_has_told_of_is_not_told_again_whatever_its_row_is_called() -> None:
+    far = make_open()
+    rows = [row(9, "usage_fee"), row(8, "liquidation", trade_id="BTC-8"), row(7, "block_trade", trade_id="BTC-7")]
+
+    *moves, _ = far.reply(TRADING, asked(far), {"logs": rows, "continuation": None})
+
+    assert [(move.kind, move.venue_id) for move in moves if isinstance(move, CashMoved)] == [(CashKind.FEE, "9")]
+
+
 def test_a_log_of_many_pages_comes_to_its_end_as_fast_as_the_venue_grants_it() -> None:
     far = make_open()
     rows_left, credits, counted_at = 6_000, 8.0, far.at  # eight at once and one a second, as the venue counts

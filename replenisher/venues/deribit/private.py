@@ -149,6 +149,7 @@ class CashEntry(msgspec.Struct, frozen=True):
     interest_pl: Decimal | None = None  # funding since the last trade
     total_interest_pl: Decimal | None = None  # the part of what was realized that is funding
     instrument_name: str | None = None
+    trade_id: str | int | None = None
 
 
 class CashPage(msgspec.Struct, frozen=True):
@@ -252,14 +253,17 @@ CASH_KINDS = {
 
 
 def cash_moves_of(entry: CashEntry, venue: str, at: int) -> list[CashMoved]:
-    """A row of our cash's book as facts: none for a trade, which is a fill; two if a settlement has funding in it."""
-    if entry.type == "trade":
+    """A row of our cash's book as facts: none for a trade, which is a fill; two if a settlement has funding in it.
+
+    A trade may be called otherwise, as in a block or a liquidation: what it cost its fill has told.
+    """
+    kind = CASH_KINDS.get(entry.type, CashKind.FEE)
+    if entry.type == "trade" or (entry.trade_id and kind in (CashKind.FEE, CashKind.LIQUIDATION)):
         return []
     zero = Decimal(0)
     funding = entry.interest_pl if entry.total_interest_pl is None else entry.total_interest_pl
     funding = funding or zero
     realized = (entry.session_rpl or funding) - funding
-    kind = CASH_KINDS.get(entry.type, CashKind.FEE)
     parts = [(CashKind.FUNDING, funding, zero), (kind, entry.change - funding, realized)]
     return [
         CashMoved(
