@@ -147,7 +147,7 @@ core owes              not met for 12 s: no bid rests, 97.12 % of this hour, 99.
 edge owes              nothing is owed, the instrument does not trade, 100.00 % of today (UTC), owed are 90 %
 deribit                synced
 other                  closed, lost last: 10028 too_many_requests
-dead man               deribit: armed, the venue cancels our orders when we are gone
+dead man               deribit: armed, the venue cancels when we are gone
 lease                  ours, epoch 60310412, for 84 s unless it is renewed
 up                     01:01:01
 rows                   wait, 4,711 bytes behind the journal: Connection refused
@@ -157,7 +157,8 @@ orders                 2 live, 1 in flight, 0 unanswered
 so far                 15 placed, 137 amended, 1 canceled
 not as asked           2 rejected, 3 expired, 4 denied, 5 unknown
 fills                  8, 7 in the last minute
-refills                6 sent, eaten slots full again: 5, p50 9.442 ms, p95 12.5 ms, p99 16.23 ms, 85.7% within 5 s
+refills                6 sent, eaten slots full again: 5
+                       p50 9.442 ms, p95 12.5 ms, p99 16.23 ms, 86% within 5 s
 deribit/BTC-PERPETUAL  position -430
 P&L                    unknown
 of which               realized 0.00000724, unrealized unknown, fees 0.0

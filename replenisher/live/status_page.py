@@ -18,7 +18,7 @@ AS_ASKED = ("amended", "canceled")
 NOT_AS_ASKED = ("rejected", "expired", "denied", "unknown")
 
 SWITCH = {
-    "armed": "armed, the venue cancels our orders when we are gone",
+    "armed": "armed, the venue cancels when we are gone",
     "not armed": "not armed, there is no session",
     "none": "none, what rests stays when we are gone",
 }
@@ -107,12 +107,14 @@ def _counts(answer: Answer) -> Iterator[tuple[str, str]]:
     yield "so far", ", ".join([f"{answer['orders']} placed", *(f"{answer[count]} {count}" for count in AS_ASKED)])
     yield "not as asked", ", ".join(f"{answer[count]} {count}" for count in NOT_AS_ASKED)
     yield "fills", f"{answer['fills']}, {answer['fills_per_minute']} in the last minute"
-    latency = ""
+    yield "refills", f"{answer['refills']} sent, eaten slots full again: {answer['slots_refilled']}"
+    soon = []
     if answer["refill_p50_ms"] is not None:
-        latency = "".join(f", {name} {answer[f'refill_{name}_ms']} ms" for name in ("p50", "p95", "p99"))
+        soon += [f"{name} {answer[f'refill_{name}_ms']} ms" for name in ("p50", "p95", "p99")]
     if answer["refilled_5s_share"] is not None:
-        latency += f", {answer['refilled_5s_share']:.1%} within 5 s"
-    yield "refills", f"{answer['refills']} sent, eaten slots full again: {answer['slots_refilled']}{latency}"
+        soon.append(f"{answer['refilled_5s_share']:.0%} within 5 s")
+    if soon:
+        yield "", ", ".join(soon)
 
 
 def _resilience(answer: Answer) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ is keyed by where it lies in the journal (journal id, epoch, step, index), so te
 order and a fill are keyed by what they are. Each fill of an answer is a fact of its own: by their places fills are in
 order. Prices and amounts are exact decimals in the venue's own units, next to the integer ticks and lots we asked in.
 Times are integer nanoseconds since the epoch, UTC. `instrument` is the venue's own name of it, `account` the account
-key (`main`, or `main@<exchange id>` on a simulated exchange).
+key (`main`; `main.testnet`; `main@<exchange id>` on an exchange that `run` starts, `main.paper` on one at an address).
 """
 
 from decimal import Context, Decimal, Inexact, InvalidOperation
