@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import MutableMapping, Sequence
@@ -135,8 +136,9 @@ def test_a_database_that_is_away_is_told_and_nothing_is_claimed(task: Task, tmp_
 
 
 def test_rows_that_wait_for_as_long_as_a_lease_lives_are_an_error_once_each_time(task: Task, tmp_path: Path) -> None:
-    bare = tmp_path / "bare.db"
+    bare, ready = tmp_path / "bare.db", tmp_path / "ready.db"
     bare.touch()  # no row has a table there yet
+    schema.upgrade(f"sqlite:///{ready}")
     task = msgspec.structs.replace(task, database_url=f"sqlite:///{bare}")
     write_journal(Path(task.journal), a_day())
     with capture_logs() as logs:
@@ -149,7 +151,8 @@ def test_rows_that_wait_for_as_long_as_a_lease_lives_are_an_error_once_each_time
             recording.renew(T0 + at)
         overdue = told(logs)
 
-        schema.upgrade(task.database_url)
+        with closing(sqlite3.connect(ready)) as source, closing(sqlite3.connect(bare)) as target:
+            source.backup(target)  # it waits for its turn: the recorder tries again and again
         until(lambda: not recording.status.error, "rows go on")
         recording.renew(T0 + 4 * LEASE_NS)
         assert recording.drain()
