@@ -21,7 +21,6 @@ from replenisher.backtest.connection import Connection
 from replenisher.backtest.counter import Counter
 from replenisher.backtest.hearing import FAR, Hearing
 from replenisher.core.engine import Engine
-from replenisher.core.stopping import Verdict
 from replenisher.exchange.exchange import Exchange
 from replenisher.model.command import OrderCommand, Question
 from replenisher.model.event import Ended, Event, LinkAlive, Started, StopAsked, Woke
@@ -95,8 +94,7 @@ class Replay:
     @property
     def is_flat(self) -> bool:
         """Whether it ended with nothing of ours resting."""
-        stopping = self.engine.state.stopping
-        return stopping is not None and stopping.verdict is Verdict.FLAT
+        return self.engine.state.is_flat
 
     def begin(self, started: Started) -> None:
         """The first fact of a life."""
@@ -122,15 +120,14 @@ class Replay:
 
     def ended(self, exit_code: int) -> Ended:
         """The last fact of the life, as the supervisor writes it down."""
-        stopping = self.engine.state.stopping
-        assert stopping is not None, "a replay is stopped before it ends"
-        live = () if self.is_flat else self.engine.state.orders.all_live()
+        state = self.engine.state
+        assert state.stopping is not None, "a replay is stopped before it ends"
         return Ended(
             at=self.at,
             exit_code=exit_code,
-            reason=stopping.reason,
-            is_verified=self.is_flat,
-            may_rest=tuple(sorted(order.order_id for order in live)),
+            reason=state.stopping.reason,
+            is_verified=state.is_flat,
+            may_rest=tuple(state.may_rest),
         )
 
     # --- Time -----------------------------------------------------------------------------------------------------

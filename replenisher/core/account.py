@@ -42,6 +42,11 @@ def booked(value: Decimal) -> Decimal:
     return value.quantize(BOOKED_STEP, ROUND_HALF_EVEN)
 
 
+def coins_taken(instrument: Instrument, fee: Decimal, currency: str) -> Decimal:
+    """How many coins of a spot position a fee has taken; a fee in another currency takes none."""
+    return fee if instrument.kind is SPOT and currency == instrument.base_currency else ZERO
+
+
 class Entry(msgspec.Struct):
     """What a strategy has paid for what it holds, and what it paid last. For its opinion, in doubles; no booking."""
 
@@ -102,6 +107,10 @@ class Position(msgspec.Struct):
     def pay_elsewhere(self, currency: str, fee: Decimal) -> None:
         """A fee was taken in a currency that is none of the instrument's."""
         self.fees_elsewhere[currency] = self.fees_elsewhere.get(currency, ZERO) + fee
+
+    def take_coins(self, instrument: Instrument, taken: Decimal) -> None:
+        """A fee was taken in its coins, of which there are so many less; or a rebate given, and there are more."""
+        self.book(instrument, SELL if taken > 0 else BUY, abs(taken), ZERO)
 
     def deliver(self, amount: Decimal) -> None:
         """All that the position had gained was paid out, and nothing is left of it."""
@@ -286,10 +295,10 @@ class Account(msgspec.Struct):
         position = self._held(instrument.key)
         if currency == instrument.settlement_currency:
             position.fees += fee
-        elif instrument.kind is SPOT and currency == instrument.base_currency and fee:
-            position.book(instrument, SELL if fee > 0 else BUY, abs(fee), ZERO)
+        elif taken := coins_taken(instrument, fee, currency):
+            position.take_coins(instrument, taken)
             shares = self.inventories.setdefault(instrument.key, {})
-            shares[strategy] = shares.get(strategy, ZERO) - fee
+            shares[strategy] = shares.get(strategy, ZERO) - taken
         elif fee:
             position.pay_elsewhere(currency, fee)
 

@@ -30,7 +30,7 @@ from replenisher.core.reserves import NOTHING, Needs, Reserves, needs
 from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake
 from replenisher.core.setup import OnStart, Setup, StrategySetup
 from replenisher.core.slots import SlotKey, Slots
-from replenisher.core.stopping import Stopping
+from replenisher.core.stopping import Stopping, Verdict
 from replenisher.core.sync import Sync
 from replenisher.core.topic import Topic
 from replenisher.core.touch_prices import mark_of
@@ -244,6 +244,16 @@ class State:
         newest = max((cursors[key] for key in covered), default=0)
         for key in covered:
             self.account.caught_up(key, min(newest, asked))
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether a stop was verified: every venue has said that nothing of ours rests."""
+        return self.stopping is not None and self.stopping.verdict is Verdict.FLAT
+
+    @property
+    def may_rest(self) -> list[str]:
+        """The orders that may rest when this life ends."""
+        return [] if self.is_flat else sorted(order.order_id for order in self.orders.all_live())
 
     def touch_of(self, instrument: str, at: int) -> Touch | None:
         """The others' best bid and ask; None where there is no trusted two-sided book."""

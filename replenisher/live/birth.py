@@ -7,7 +7,6 @@ from replenisher.core.state import State
 from replenisher.errors import ConfigurationError
 from replenisher.model.command import Halt, Pause
 from replenisher.model.event import HaltInherited, HaltsLifted, ResumeAsked
-from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
 from replenisher.store.halts import Known
 from replenisher.store.journal import Journal
@@ -48,8 +47,7 @@ def lift(journal: Journal, setup: Setup, at: int, reason: str) -> list[str]:
     state, _ = begin(journal, setup, at)
     latches: list[Halt | Pause] = [*state.halts.values(), *state.pauses.values()]
     if latches:
-        asked = ResumeAsked(at=at, reason=reason)
-        journal.append(Step(number=journal.boot.step + 1, at=at, events=(asked,), commands=()))
+        journal.append_fact(ResumeAsked(at=at, reason=reason))
     return [latch.reason for latch in latches]
 
 

@@ -133,7 +133,7 @@ class Driver:
     def write_down(self, ended: Ended) -> None:
         """The last step of a life is none of the engine's, which may have failed. A full disk has nobody wait."""
         with suppress(JournalFull):
-            self._journal.append(Step(number=self._journal.step + 1, at=ended.at, events=(ended,), commands=()))
+            self._journal.append_fact(ended)
 
     def tell(self, *facts: Event) -> None:
         """Facts that come from elsewhere than a venue: the operator, the clock."""

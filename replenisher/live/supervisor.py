@@ -145,15 +145,10 @@ class Supervisor:
     def _is_verified(self) -> bool:
         if self._emergency is not None:
             return self._emergency.is_flat
-        stopping = self._state.stopping
-        return self._signals <= 1 and stopping is not None and stopping.verdict is Verdict.FLAT
+        return self._signals <= 1 and self._state.is_flat
 
     def _left(self) -> list[str]:
-        if self._emergency is not None:
-            return self._emergency.left
-        if self._state.stopping is not None and self._state.stopping.verdict is Verdict.FLAT:
-            return []
-        return sorted(order.order_id for order in self._state.orders.all_live())
+        return self._state.may_rest if self._emergency is None else self._emergency.left
 
     # --- What the life is watched for ----------------------------------------------------------------------------
 

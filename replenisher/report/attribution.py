@@ -13,7 +13,7 @@ from decimal import Decimal
 
 import msgspec
 
-from replenisher.core.account import EXTERNAL
+from replenisher.core.account import EXTERNAL, coins_taken
 from replenisher.errors import ReplenisherError
 from replenisher.model.event import CashKind
 from replenisher.model.instrument import Instrument
@@ -26,7 +26,6 @@ from replenisher.report.pnl import (
     Parts,
     booked_value,
     coins_charged,
-    coins_taken,
     shares,
     unit_value,
 )
@@ -220,10 +219,7 @@ class Attribution:
                     gained -= fee * mid
                 else:
                     desk.course.without_fees_in.add(fill.fee_currency)
-            if fee > 0:
-                sums.fees -= fee
-            else:
-                sums.rebates -= fee
+            sums.charge(fee)
         desk.course.trade(at, gained, instrument.notional_quote(fill.amount, fill.price))
         book.hold(fill.at, held)
 
@@ -302,10 +298,7 @@ class Attribution:
         strategy = next(iter(market.books)) if len(market.books) == 1 else EXTERNAL
         book = market.books.get(strategy) or self._open(market, strategy)
         cost = taken * (market.value or ZERO)
-        if taken > 0:
-            book.desk.sums.fees -= cost
-        else:
-            book.desk.sums.rebates -= cost
+        book.desk.sums.charge(cost)
         book.desk.course.equity.move(paid.at, -cost)
         book.hold(paid.at, book.size - taken)
 

@@ -8,11 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
-from replenisher.core.account import Position, booked
+from replenisher.core.account import Position, booked, coins_taken
 from replenisher.model.event import CashKind
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
-from replenisher.report.pnl import coins_charged, coins_taken
+from replenisher.report.pnl import coins_charged
 from replenisher.store.history import Fill, Paid, Taken
 
 ZERO = Decimal(0)
@@ -36,7 +36,7 @@ class Booked:
         instrument, position = self._instruments[fill.instrument], self._positions[fill.instrument]
         realized = position.book(instrument, fill.side, fill.amount, value)
         if taken := coins_taken(instrument, fill.fee, fill.fee_currency):
-            self._take_coins(fill.instrument, taken)
+            position.take_coins(instrument, taken)
         else:
             self._besides[fill.fee_currency] -= fill.fee
         return realized
@@ -50,7 +50,7 @@ class Booked:
     def pay(self, paid: Paid) -> None:
         """And what was paid; a transfer is no P&L."""
         if taken := coins_charged(self._instruments, paid):
-            self._take_coins(paid.instrument, taken)
+            self._positions[paid.instrument].take_coins(self._instruments[paid.instrument], taken)
             return
         position = self._positions.get(paid.instrument)
         match paid.kind:
@@ -92,10 +92,6 @@ class Booked:
         for currency, before in self._before.items():
             worth[currency] -= before
         return worth
-
-    def _take_coins(self, name: str, taken: Decimal) -> None:
-        side = Side.SELL if taken > 0 else Side.BUY
-        self._positions[name].book(self._instruments[name], side, abs(taken), ZERO)
 
     def _entry(self, name: str) -> Decimal:
         """What a position was entered at, with the sign of its worth."""

@@ -15,11 +15,12 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from replenisher.core.account import coins_taken
 from replenisher.model.event import CashKind
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY
 from replenisher.model.step import HORIZONS_NS
-from replenisher.report.pnl import ZERO, Line, Parts, coins_charged, coins_taken, summed
+from replenisher.report.pnl import ZERO, Line, Parts, coins_charged, summed
 from replenisher.store.history import Event, Fill, Paid, Taken
 from replenisher.store.marked import Marked
 from replenisher.store.marks import Mark

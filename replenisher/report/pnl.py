@@ -27,9 +27,9 @@ from typing import TypeVar
 
 import msgspec
 
-from replenisher.core.account import booked
+from replenisher.core.account import booked, coins_taken
 from replenisher.model.event import CashKind
-from replenisher.model.instrument import SPOT, Instrument
+from replenisher.model.instrument import Instrument
 from replenisher.store.history import Paid
 
 K = TypeVar("K")
@@ -49,6 +49,13 @@ class Parts(msgspec.Struct, kw_only=True):
     funding: Decimal = ZERO
     delivery: Decimal = ZERO  # what a contract was delivered at, against the last middle of its book
     liquidation: Decimal = ZERO
+
+    def charge(self, fee: Decimal) -> None:
+        """A fee was taken, or a rebate given."""
+        if fee > 0:
+            self.fees -= fee
+        else:
+            self.rebates -= fee
 
     @property
     def sum(self) -> Decimal:
@@ -129,13 +136,8 @@ def booked_value(instrument: Instrument, amount: Decimal, price: Decimal, *, is_
     return value if is_buy is not instrument.inverse else -value
 
 
-def coins_taken(instrument: Instrument, fee: Decimal, currency: str) -> Decimal:
-    """How much of what is held a fee took, or a negative one gave: of spot, where it is in the coins themselves."""
-    return fee if instrument.kind is SPOT and currency == instrument.base_currency else ZERO
-
-
 def coins_charged(instruments: Mapping[str, Instrument], paid: Paid) -> Decimal:
-    """The same of a fee that was told beside its fill."""
+    """How many coins a fee has taken that was told beside its fill."""
     instrument = instruments.get(paid.instrument) if paid.kind == CashKind.FEE else None
     return ZERO if instrument is None else coins_taken(instrument, -paid.amount, paid.currency)
 

@@ -135,7 +135,8 @@ def read_statement(
     entries: list[Entry] = []
     lives: list[Life] = []
     for key in keys:
-        lives += (life for life in lived(connection, key) if life.until is not None and since <= life.until < until)
+        told_of = lived(connection, key, ALWAYS)
+        lives += (life for life in told_of if life.until is not None and since <= life.until < until)
         entries += Following(connection, key, since, until).entries(progress)
     if not entries:
         names = ", ".join(f"{key.account} on {key.venue}" for key in keys) or "any account"

@@ -30,7 +30,16 @@ from pathlib import Path
 import msgspec
 
 from replenisher.errors import ReplenisherError
-from replenisher.model.event import BookChanged, BookSnapshot, LinkAlive, PriceTold, TickerTold, TradePrinted, Woke
+from replenisher.model.event import (
+    BookChanged,
+    BookSnapshot,
+    Event,
+    LinkAlive,
+    PriceTold,
+    TickerTold,
+    TradePrinted,
+    Woke,
+)
 from replenisher.model.step import Step
 from replenisher.model.units import DAY_NS, MS_NS
 from replenisher.store.boot import Boot, remembered
@@ -140,6 +149,10 @@ class Journal:
             self._write(step.at)
         else:
             self._remember(step)
+
+    def append_fact(self, fact: Event) -> None:
+        """Write a step of one fact about which no engine was asked."""
+        self.append(Step(number=self.step + 1, at=fact.at, events=(fact,), commands=()))
 
     def keep_ring(self, at: int) -> None:
         """Write the market's last minute: something alarmed, and it may tell why."""

@@ -41,10 +41,10 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
 
 def last_life(connection: Connection, key: AccountKey) -> Life | None:
     """The last one."""
-    return next(reversed([*lived(connection, key)]), None)
+    return next(reversed([*lived(connection, key, ALWAYS)]), None)
 
 
-def lived(connection: Connection, key: AccountKey, period: Period = ALWAYS) -> Iterator[Life]:
+def lived(connection: Connection, key: AccountKey, period: Period) -> Iterator[Life]:
     """The lives of an account in a period, oldest first; one that was cut off is where it began."""
     lives, ends = tables.lives.c, tables.endings.c
     of_it = (ends.journal_id == lives.journal_id) & (ends.epoch == lives.epoch)

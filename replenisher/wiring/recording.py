@@ -190,8 +190,8 @@ class Recording:
         """Rows that have waited for as long as a lease lives need a human, who is told once."""
         assert self._task.tenancy is not None, "who asks has a lease"
         if not self.status.error:
-            self._human_at = None
-        elif self._human_at is None:
+            return
+        if self._human_at is None:
             self._human_at = at + self._task.tenancy.claim.life_ns
         elif at >= self._human_at:
             self._human_at = NEVER
@@ -201,9 +201,9 @@ class Recording:
         """Keep what the child says, and tell when rows begin to wait and when they do no more."""
         before, self.status = self.status, status
         if status.error and not before.error:
-            self._human_at = None
             logger().warning("rows_wait", error=status.error, behind_bytes=status.behind_bytes)
         elif before.error and not status.error:
+            self._human_at = None
             logger().info("rows_go_on", behind_bytes=status.behind_bytes)
 
 

@@ -82,7 +82,7 @@ class Files:
 
     def close(self, ended: Ended) -> None:
         """Write down how it ended, and make rows of it all."""
-        self._journal.append(Step(number=self._journal.step + 1, at=ended.at, events=(ended,), commands=()))
+        self._journal.append_fact(ended)
         self._journal.close()
         self._ledger.close()
         with closing(Database(self._database_url)) as database:

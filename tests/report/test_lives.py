@@ -82,6 +82,6 @@ def test_a_life_that_was_cut_off_does_not_go_on_where_the_next_one_has_another_d
     rows.life("c", journal_id="f" * 16)
     with closing(Database(ledger_url)) as database:
         rows.write(database)
-        found = database.read(lambda connection: [each.outcome for each in lived(connection, KEY)])
+        found = database.read(lambda connection: [each.outcome for each in lived(connection, KEY, ALWAYS)])
 
     assert found == ["cut off", ""]
