@@ -572,6 +572,14 @@ def test_the_shipped_paper_configuration_is_ready_to_run() -> None:
     assert config.strategy("core").order_amount == Decimal(1000)
 
 
+def test_the_shipped_desk_trades_two_markets_from_one_account() -> None:
+    config = ready(CONFIGS / "desk.yaml")
+    traded = {each.id: each.instrument for each in config.strategies}
+
+    assert traded == {"tight": "BTC-PERPETUAL", "deep": "BTC-PERPETUAL", "future": "BTC-24SEP27"}
+    assert config.exchange is not None and set(config.exchange.instruments) == set(traded.values())
+
+
 def test_the_shipped_replay_waits_for_a_tape(tmp_path: Path) -> None:
     tape = tmp_path / "tape.gz"
     tape.write_bytes(b"")
