@@ -68,7 +68,7 @@ class Task(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True):
     """How it is doing."""
 
-    rows: RecorderStatus
+    rows: RecorderStatus | None  # none before it has looked for the first time: it may be one that was started again
     lease: Word | None
     heard: int = 0  # the newest `renew` that it has read, so that each is answered
 
@@ -156,7 +156,8 @@ class Recording:
                     with suppress(msgspec.DecodeError):  # the last line of a child that was killed
                         report = msgspec.json.decode(line, type=Report)
                         self._unanswered_since = None
-                        self._learn(report.rows)
+                        if report.rows is not None:
+                            self._learn(report.rows)
                         self.word = report.lease or self.word
             code = child.wait()
             if self._ending.is_set():
@@ -271,11 +272,16 @@ def main() -> int:
     tenant = Tenant(task.tenancy, task.database_url) if task.tenancy is not None else None
     with _alone(journal), closing(Database(task.database_url)) as database:
         recorder = Recorder(journal, database)
+        unseen = recorder.status
         recorder.start()
+
+        def rows() -> RecorderStatus | None:
+            return None if recorder.status is unseen else recorder.status
+
         told: Report | None = None
         heard = 0
         while True:
-            report = Report(recorder.status, tenant.word if tenant is not None else None, heard)
+            report = Report(rows(), tenant.word if tenant is not None else None, heard)
             if report != told:
                 told = report
                 stdout.write(msgspec.json.encode(told) + b"\n")
@@ -290,7 +296,7 @@ def main() -> int:
                         tenant.renew(heard)
         is_recorded = line == DRAIN and recorder.drain(task.drain_s)
         with suppress(OSError):
-            stdout.write(msgspec.json.encode(Report(recorder.status, None)) + b"\n")
+            stdout.write(msgspec.json.encode(Report(rows(), None)) + b"\n")
             stdout.flush()
         if tenant is not None and line == DRAIN:
             tenant.give_back(GIVE_BACK_S)

@@ -162,6 +162,28 @@ def test_rows_that_wait_for_as_long_as_a_lease_lives_are_an_error_once_each_time
     assert told(logs) == [*overdue, ("rows_go_on", "info")]
 
 
+def test_one_that_is_started_again_says_nothing_of_rows_before_it_has_looked(task: Task, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.db"
+    bare.touch()  # no row has a table there
+    write_journal(Path(task.journal), a_day())
+    before = set(children())
+    with capture_logs() as logs:
+        recording = Recording(msgspec.structs.replace(task, database_url=f"sqlite:///{bare}"))
+        until(lambda: bool(recording.status.error), "rows wait")
+        recording.renew(T0)
+
+        (child,) = set(children()) - before
+        os.kill(child, signal.SIGKILL)
+        until(lambda: "exit code -9" in recording.status.error, "its death is told")
+        until(lambda: "exit code -9" not in recording.status.error, "another one speaks")
+        assert recording.status.error, "which has not brought a row there either"
+        recording.renew(T0 + LEASE_NS)
+        assert not recording.drain()
+
+    # Nobody was told that rows go on, and a human is called as soon as if the first one had lived.
+    assert told(logs) == [("rows_wait", "warning"), ("recorder_ended", "error"), ("rows_wait", "error")]
+
+
 def told(logs: Sequence[MutableMapping[str, Any]]) -> list[tuple[str, str]]:
     return [(line["event"], line["log_level"]) for line in logs]
 
