@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
+from html import escape
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -357,6 +358,17 @@ def test_nothing_on_the_page_loads_anything(parsed: Parsed) -> None:
     policies = [each["content"] for tag, each in parsed.tags if each.get("http-equiv") == "Content-Security-Policy"]
     assert [policy.split(";")[0] for policy in policies if policy] == ["default-src 'none'"]
     assert "http" not in str(policies)
+
+
+def test_whatever_an_operator_wrote_the_page_has_all_that_it_is_made_of(report: Report) -> None:
+    """Where `<!--<script` stands in a script, browsers look for its end beyond its end."""
+    reason = "</script> <!--<script> & <b>done</b>"
+    text = page(msgspec.structs.replace(report, halts=(msgspec.structs.replace(HALT, resume_reason=reason),)))
+
+    (data,) = re.findall(r'<script type="application/json" id="report">(.*)</script>', text)
+    assert "<" not in data
+    assert json.loads(data)["halts"][0]["resume_reason"] == reason
+    assert (text.count(reason), text.count(escape(reason))) == (0, 1)
 
 
 def test_a_million_fills_are_drawn_with_few_points() -> None:

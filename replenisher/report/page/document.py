@@ -61,8 +61,8 @@ def _own(name: str) -> str:
 
 
 def _inside(text: str) -> str:
-    """JSON that cannot end the element it stands in."""
-    return text.replace("</", "<\\/")
+    """JSON that can neither end the element it stands in nor, as `<!--<script` would, hide that element's end."""
+    return text.replace("<", "\\u003c")
 
 
 def _head(report: Report) -> Iterator[str]:
@@ -116,15 +116,16 @@ def _section(table: Table) -> str:
     columns = [column for column in table.columns if not _goes_without_saying(table.rows, column)]
     numeric = {column for column in columns if any(isinstance(row.cells.get(column), Number) for row in table.rows)}
     is_turned = len(columns) > COLUMNS_UPRIGHT and len(table.rows) <= ROWS_TURNED
-    draw = _turned if is_turned else _upright
-    grid = f'<div class="scroll" tabindex="0">{draw(table.rows, columns, numeric)}</div>'
+    draw, name = _turned if is_turned else _upright, escape(heading(table.name))
+    rows = draw(table.rows, columns, numeric)
+    grid = f'<div class="scroll" role="region" aria-label="{name}" tabindex="0">{rows}</div>'
     if len(table.rows) > ROWS_OPEN:
         grid = f"<details><summary>{len(table.rows)} rows</summary>{grid}</details>"
-    return f"<section><h2>{escape(heading(table.name))}</h2><p>{escape(CAPTIONS[table.name])}</p>{grid}</section>"
+    return f"<section><h2>{name}</h2><p>{escape(CAPTIONS[table.name])}</p>{grid}</section>"
 
 
 def _upright(rows: Sequence[Row], columns: Sequence[str], numeric: Container[str]) -> str:
-    head = "".join(f"<th{_kind(column in numeric)}>{escape(title(column))}</th>" for column in columns)
+    head = "".join(f'<th scope="col"{_kind(column in numeric)}>{escape(title(column))}</th>' for column in columns)
     lines = "".join(f"<tr>{''.join(_cell(row, column, column in numeric) for column in columns)}</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
 
