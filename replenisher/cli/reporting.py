@@ -45,6 +45,8 @@ def report(
     period = period_told(since, until)
     if html is not None and html.is_dir():
         raise ConfigurationError(f"{html}: cannot be written: it is a folder")
+    if csv is not None and csv.exists() and not csv.is_dir():
+        raise ConfigurationError(f"{csv}: cannot be written: it is no folder")
     for path in (html, csv):
         if path is not None:
             require_writable(path)

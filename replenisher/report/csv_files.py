@@ -8,7 +8,7 @@ from pathlib import Path
 from replenisher.report.report import Report
 from replenisher.report.tables import Table, names, tables
 
-BEGINNINGS = ("venue,", "group.venue,", "config_version,")  # of all that have rows
+BEGINNINGS = (b"venue,", b"group.venue,", b"config_version,")  # of all that have rows
 
 
 def csv_files(report: Report) -> Iterator[tuple[str, str]]:
@@ -20,7 +20,13 @@ def csv_files(report: Report) -> Iterator[tuple[str, str]]:
 def left_over(folder: Path, written: Collection[str]) -> list[Path]:
     """The tables of an earlier report in a folder which the one that wrote these files does not have."""
     earlier = [folder / file for file in map(_file, names(Report)) if file not in written]
-    return [file for file in earlier if file.is_file() and file.read_text().startswith(BEGINNINGS)]
+    return [file for file in earlier if file.is_file() and _head(file).startswith(BEGINNINGS)]
+
+
+def _head(file: Path) -> bytes:
+    """As much of a file as says whether it is one of ours, whatever it is."""
+    with file.open("rb") as open_file:
+        return open_file.read(max(map(len, BEGINNINGS)))
 
 
 def _file(table: str) -> str:

@@ -49,6 +49,7 @@ def test_all_forms_of_a_report_are_written_at_once(traded: Path, tmp_path: Path)
     (tmp_path / "tables").mkdir()
     for name, text in {"obligations": "venue,account\n", "curves_presence": "day,mine\n", "notes": "venue\n"}.items():
         (tmp_path / "tables" / f"{name}.csv").write_text(text)
+    (tmp_path / "tables" / "opening.csv").write_bytes(b"\xffmine")
 
     of_config = replenisher(traded, "report", PAPER, "--json", *written)
     of_file = replenisher(traded, "report", "replenisher.db", "--json")
@@ -62,7 +63,8 @@ def test_all_forms_of_a_report_are_written_at_once(traded: Path, tmp_path: Path)
     )
     there = {each.name for each in (tmp_path / "tables").iterdir()}
     assert {"report.csv", "pnl_lines.csv", "performance.csv"} <= there
-    assert there & {"obligations.csv", "curves_presence.csv", "notes.csv"} == {"curves_presence.csv", "notes.csv"}
+    not_ours = {"opening.csv", "curves_presence.csv", "notes.csv"}
+    assert there & {"obligations.csv", *not_ours} == not_ours
     assert (again.returncode, again.stderr) == (0, ""), "what was there is written over"
     assert "P&L at the mid" in again.stdout
     assert max(map(len, again.stdout.splitlines())) <= max(80, len(str(tmp_path)) + 30)
@@ -118,7 +120,11 @@ def test_a_report_whose_parts_are_not_what_is_booked_is_written_and_ends_with_on
         (["nowhere.yaml"], 78, "nowhere.yaml: cannot be read: No such file or directory"),
         (["replenisher.db", "--html", "nowhere/page.html"], 78, "nowhere/page.html: cannot be written: No such file"),
         (["replenisher.db", "--html", "."], 78, ".: cannot be written: it is a folder"),
-        (["replenisher.db", "--csv", "a_file"], 78, "a_file: cannot be written: File exists"),
+        (
+            ["replenisher.db", "--csv", "a_file", "--html", "page.html"],
+            78,
+            "a_file: cannot be written: it is no folder",
+        ),
         (["empty.db"], 1, "there is nothing to report: the database holds no fill of any account"),
         (
             ["replenisher.db", "--since", "noon", "--html", "page.html"],
