@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from replenisher.cli import app
+from replenisher.cli.program import show
 from replenisher.config import load
 from replenisher.live.control import Answer, Door, Request
 from replenisher.live.status_page import status_page
@@ -304,6 +306,15 @@ def test_a_mistake_is_exit_78_and_one_line_and_leaves_nothing_behind(
     assert files(tmp_path) == before
 
 
+def test_an_answer_for_people_has_a_word_where_there_is_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = {"halted": "", "left": [], "difference": None, "is_flat": True, "fees": {"BTC": Decimal("1E-8")}}
+
+    show(answer, as_json=False)
+
+    told = ["halted: none", "left: none", "difference: none", "is_flat: yes", "fees.BTC: 0.00000001"]
+    assert capsys.readouterr().out.splitlines() == told
+
+
 def test_a_missing_file_is_a_mistake_too(replenisher: Command) -> None:
     result = replenisher("config", "show", "none.yaml")
 
@@ -311,13 +322,13 @@ def test_a_missing_file_is_a_mistake_too(replenisher: Command) -> None:
     assert result.stderr == "replenisher: none.yaml: cannot be read: No such file or directory\n"
 
 
-@pytest.mark.parametrize("day", ["2025-6-99", "yesterday", ""])
+@pytest.mark.parametrize("day", ["2025-6-99", "yesterday", "", "0001-01-01"])
 def test_a_day_that_is_none_is_one_clear_sentence(replenisher: Command, config: Path, day: str) -> None:
     result = replenisher("statement", config, "--day", day)
 
     assert result.returncode == 2
     assert result.stderr.splitlines()[-1] == (
-        f"Error: Invalid value for '--day': {day!r} is no day: write one as 2026-11-25"
+        f"Error: Invalid value for '--day': {day!r} is no day from 1970 on: write one as 2026-11-25"
     )
 
 
@@ -331,6 +342,7 @@ def test_a_day_that_is_none_is_one_clear_sentence(replenisher: Command, config: 
         ["exchange", "--port", "70000", "--ledger", "x"],
         ["exchange"],
         ["exchange", "--ledger", "x", "--speed", "10"],
+        ["replay", "desk.yaml", "--synthetic", "--minutes", "inf"],
     ],
     ids=" ".join,
 )

@@ -106,11 +106,19 @@ def _lines(value: object, path: str = "") -> list[str]:
         case list() | tuple() if value and any(isinstance(item, Mapping | list) for item in value):
             return [line for place, item in enumerate(value) for line in _lines(item, f"{path}[{place}]")]
         case Mapping() | list() | tuple():
-            return [f"{path}: {', '.join(_plain(item) for item in value) or 'none'}"]
+            return [f"{path}: {_plain(', '.join(map(_plain, value)))}"]
         case _:
             return [f"{path}: {_plain(value)}"]
 
 
 def _plain(value: object) -> str:
-    """As it is read, which no exponent is."""
-    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+    """As it is read, which neither an exponent is nor nothing at all."""
+    match value:
+        case Decimal():
+            return f"{value:f}"
+        case None | "":
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case _:
+            return str(value)

@@ -9,6 +9,8 @@ import typer
 
 from replenisher.cli.program import AsJson, File, Tape, app, progress, show
 
+MINUTES_MAX = 10_000_000  # nineteen years: more than there is of any tape, and still a time of the clock
+
 
 @app.command(epilog="Example: replenisher replay configs/paper.yaml --synthetic --seed 3 --minutes 60")
 def replay(
@@ -24,6 +26,7 @@ def replay(
         float | None,
         typer.Option(
             min=0.01,
+            max=MINUTES_MAX,
             help="Of the desk's clock, in which --speed 4 plays four times as much; else all of a tape, and 10 of an "
             "order flow.",
         ),

@@ -1,5 +1,6 @@
 """The verbs that look back."""
 
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,8 @@ from replenisher.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from replenisher.report.report import Report
+
+FIRST_DAY = date(1970, 1, 1)
 
 
 @app.command(epilog="Example: replenisher report configs/paper.yaml --since 2026-11-25 --html day.html")
@@ -104,10 +107,11 @@ def why(
 
 
 def _day(text: str) -> date:
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").date()
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no day: write one as 2026-11-25") from None
+    with suppress(ValueError):
+        day = datetime.strptime(text, "%Y-%m-%d").date()
+        if day >= FIRST_DAY:
+            return day
+    raise typer.BadParameter(f"{text!r} is no day from 1970 on: write one as 2026-11-25")
 
 
 @app.command(epilog="Example: replenisher statement configs/paper.yaml --day 2026-11-25 --json")
