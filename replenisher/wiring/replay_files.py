@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from replenisher.backtest.replay import Replay
@@ -99,6 +99,7 @@ def written(directory: Path) -> Iterator[Path]:
         raise ConfigurationError(f"{directory}: a replay begins with an empty data directory, and something is there")
     beside = directory.absolute().with_name(f".{directory.name}.partial")
     shutil.rmtree(beside, ignore_errors=True)
+    above = [folder for folder in beside.parents if not folder.exists()]
     try:
         beside.mkdir(parents=True)
         yield beside
@@ -109,3 +110,6 @@ def written(directory: Path) -> Iterator[Path]:
         raise ConfigurationError(f"{directory}: cannot be written: {error.strerror}") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+        with suppress(OSError):  # there is something in them
+            for folder in above:
+                folder.rmdir()

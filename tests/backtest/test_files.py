@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from replenisher.config import load, market_overrides
+from replenisher.errors import ConfigurationError
 from replenisher.model.event import InstrumentDefined
 from replenisher.model.units import SECOND_NS
 from replenisher.store.tape.writer import TapeWriter
@@ -79,6 +80,16 @@ def test_a_second_replay_answers_the_same_byte_for_byte_and_both_tell_the_faults
     assert (told["tape_gaps"], told["tape_blind_s"], told["is_flat"]) == (1, 141, True)
     assert told["tape_disorder"] == {"restarted": 1}
     assert told["orders"] > 0
+
+
+def test_a_replay_that_fails_leaves_no_folder_behind(tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").touch()
+    config = load(REPLAY, market_overrides(tmp_path / "empty.jsonl", None))
+
+    with pytest.raises(ConfigurationError, match="there is nothing on it"):
+        play(config, minutes=None, directory=tmp_path / "past" / "june", tell=lambda _: None)
+
+    assert [each.name for each in tmp_path.iterdir()] == ["empty.jsonl"]
 
 
 def test_a_replay_says_how_far_it_is_and_of_how_much(tmp_path: Path) -> None:
