@@ -8,12 +8,13 @@ the same machine that says so for the venue (`venues/session.py`); how long it t
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from replenisher.backtest.hearing import FAR, Hearing
+from replenisher.backtest.hearing import Hearing
 from replenisher.exchange.dialects.deribit.credits import Credits, Pool
 from replenisher.exchange.dialects.deribit.settings import DeribitSettings
 from replenisher.exchange.latency import Way
 from replenisher.model.command import OrderCommand, Question
 from replenisher.model.event import Event, NotSent, QuestionFailed, SessionLost, SessionOpened
+from replenisher.model.units import NEVER_NS
 from replenisher.venues.deribit.own_orders import request_of
 from replenisher.venues.session import DIAL_COST, Pace, Phase, Session, dials
 
@@ -34,7 +35,7 @@ class Connection:
         replies: Way,
         chance: Callable[[], float],
     ) -> None:
-        self.next_at = FAR  # when something reaches one of its ends
+        self.next_at = NEVER_NS  # when something reaches one of its ends
         self._venue = venue
         self._hearing = hearing
         self._limits = limits
@@ -44,8 +45,8 @@ class Connection:
         self._under_way: deque[tuple[int, OrderCommand | Question]] = deque()  # by when it is at the exchange
         self._stands_there = self._stands_here = True
         self._lost: list[Question] = []  # that reached the exchange when it had ended there
-        self._due_at = FAR  # when we hear that it has ended, then when we dial, then when the next one stands there
-        self._opens_at = FAR  # when we hear that it does
+        self._due_at = NEVER_NS  # when we hear that it has ended, then when we dial, then when the next one is there
+        self._opens_at = NEVER_NS  # when we hear that it does
         self._attempts = dials()
         self._session: Session[None] = Session("trading", "", Pace(), chance, self._attempts, [])
 
@@ -76,7 +77,7 @@ class Connection:
             elif isinstance(command, Question):
                 self._lost.append(command)
         self._wake(at)
-        self.next_at = min(under_way[0][0] if under_way else FAR, self._due_at)
+        self.next_at = min(under_way[0][0] if under_way else NEVER_NS, self._due_at)
 
     def pays(self, pool: Pool, at: int) -> bool:
         """Whether there is a credit left for a request that is at the exchange."""
@@ -109,13 +110,13 @@ class Connection:
         self._under_way.clear()
         self._session.overran()
         self._session.closed(at)
-        self._due_at = self._session.next_wake or FAR
+        self._due_at = self._session.next_wake or NEVER_NS
 
     def _dial(self, at: int) -> None:
         """Connect if there may be one more attempt, and do all that it takes until our own changes are told again."""
         self._session.wake(at)
         if self._session.phase is Phase.WAITING:
-            self._due_at = self._session.next_wake or FAR
+            self._due_at = self._session.next_wake or NEVER_NS
             return
         for _ in range(ROUND_TRIPS):
             self._due_at = self._requests.arrival(at)
@@ -125,7 +126,7 @@ class Connection:
     def _stand(self, at: int) -> None:
         self._session.opened(at)
         self._stands_here = self._stands_there = True
-        self._due_at = FAR
+        self._due_at = NEVER_NS
         self._hearing.hears_own = True
         self._hearing.put([SessionOpened(at=self._opens_at, venue=self._venue)])
 

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from replenisher.backtest.answers import Answers
 from replenisher.backtest.connection import Connection
-from replenisher.backtest.hearing import FAR, Hearing
+from replenisher.backtest.hearing import Hearing
 from replenisher.backtest.subscriptions import Subscriptions
 from replenisher.exchange.dialects.deribit.dispatch import METHODS
 from replenisher.exchange.dialects.deribit.errors import TOO_MANY_REQUESTS, Fault, Refused, fault, refuse_for
@@ -29,7 +29,7 @@ from replenisher.model.event import (
 )
 from replenisher.model.instrument import name_of
 from replenisher.model.order import Request
-from replenisher.model.units import MS_NS, SECOND_NS, US_NS
+from replenisher.model.units import MS_NS, NEVER_NS, SECOND_NS, US_NS
 from replenisher.venues.deribit.own_orders import request_of
 from replenisher.venues.deribit.refusals import rejection
 
@@ -67,7 +67,7 @@ class Counter:
         self._held: deque[tuple[int, Answer]] = deque()  # by when the exchange sends it
         self._definitions_ns = definitions_ns
         self._wanted: dict[str, int] = {}  # by name: when a question for its definition is at the exchange
-        self.next_at = FAR  # when the first of all these is, or a subscription wants something
+        self.next_at = NEVER_NS  # when the first of all these is, or a subscription wants something
         hearing.doubted = self._want
         hearing.out_of_sight = self._lost
         hearing.in_sight = self._found
@@ -124,7 +124,7 @@ class Counter:
 
     def _want(self, name: str, at: int) -> None:
         """Ask for the definition then, if it is not asked for sooner."""
-        self._wanted[name] = min(at + self._definitions_ns(), self._wanted.get(name, FAR))
+        self._wanted[name] = min(at + self._definitions_ns(), self._wanted.get(name, NEVER_NS))
         self._rearm()
 
     def _lost(self, name: str, heard_at: int) -> None:
@@ -138,8 +138,8 @@ class Counter:
         self._rearm()
 
     def _rearm(self) -> None:
-        held_until = self._held[0][0] if self._held else FAR
-        self.next_at = min(self._subscriptions.next_at, min(self._wanted.values(), default=FAR), held_until)
+        held_until = self._held[0][0] if self._held else NEVER_NS
+        self.next_at = min(self._subscriptions.next_at, min(self._wanted.values(), default=NEVER_NS), held_until)
 
     def _order(self, command: OrderCommand, method: str, at: int) -> Answer:
         """The exchange does what it is asked for, and answers."""

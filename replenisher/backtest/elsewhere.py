@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from replenisher.backtest.hearing import FAR, Hearing
+from replenisher.backtest.hearing import Hearing
 from replenisher.exchange.board import Board
 from replenisher.exchange.latency import Way
 from replenisher.exchange.market import Happening, Traded
@@ -18,7 +18,7 @@ from replenisher.exchange.views import Views
 from replenisher.exchange.words import AccountUpdate, CashMove, InstrumentChanged, MmpTriggered
 from replenisher.model.event import Event, PriceTold, TickerTold
 from replenisher.model.instrument import Instrument, Kind, instrument_key
-from replenisher.model.units import MS_NS
+from replenisher.model.units import MS_NS, NEVER_NS
 
 GATHERED_NS = 100 * MS_NS
 RATE_DIGITS = 12  # of a funding rate, as the venue writes it
@@ -55,7 +55,7 @@ class ElsewhereHearing(Hearing):
     @property
     def next_at(self) -> int:
         """When the next fact arrives, or is told."""
-        return min(super().next_at, min(self._due.values(), default=FAR))
+        return min(super().next_at, min(self._due.values(), default=NEVER_NS))
 
     def begin(self, instruments: Iterable[Instrument], at: int, opens_at: int) -> None:
         """The terms of these instruments are told, the session is open then, and sources are asked at once."""

@@ -41,10 +41,9 @@ from replenisher.model.event import (
 )
 from replenisher.model.instrument import Instrument, instrument_key
 from replenisher.model.order import BUY
-from replenisher.model.units import MS_NS
+from replenisher.model.units import MS_NS, NEVER_NS
 from replenisher.venues.deribit.own_orders import request_of
 
-FAR = 1 << 62
 _arrival = attrgetter("at")
 
 
@@ -114,7 +113,7 @@ class Hearing:
     @property
     def next_at(self) -> int:
         """When the next fact arrives."""
-        return self._under_way[0].at if self._under_way else FAR
+        return self._under_way[0].at if self._under_way else NEVER_NS
 
     def take(self, at: int) -> list[Event]:
         """What has arrived; the list is the caller's."""
@@ -156,7 +155,7 @@ class Hearing:
     def subscribed(self, name: str, at: int) -> None:
         """What else than its book is told to who subscribes to an instrument: nothing."""
 
-    def show(self, name: str, levels: Iterable[PublicLevel], at: int, by: int = FAR) -> int:
+    def show(self, name: str, levels: Iterable[PublicLevel], at: int, by: int = NEVER_NS) -> int:
         """The whole book of an instrument, as who subscribes is told it, unless it is too late; when it comes."""
         arrival = self._public.arrival(at)
         if arrival > by:

@@ -19,13 +19,13 @@ from typing import Protocol
 
 from replenisher.backtest.connection import Connection
 from replenisher.backtest.counter import Counter
-from replenisher.backtest.hearing import FAR, Hearing
+from replenisher.backtest.hearing import Hearing
 from replenisher.core.engine import Engine
 from replenisher.exchange.exchange import Exchange
 from replenisher.model.command import OrderCommand, Question
 from replenisher.model.event import Ended, Event, LinkAlive, Started, StopAsked, Woke
 from replenisher.model.step import Step
-from replenisher.model.units import MS_NS, SECOND_NS
+from replenisher.model.units import MS_NS, NEVER_NS, SECOND_NS
 
 LOOK_BACK_NS = MS_NS  # after a turn, as in the driver
 ALIVE_EVERY_NS = SECOND_NS // 2  # a connection that is heard is said to live, as in the venue's session
@@ -70,8 +70,8 @@ class Replay:
         self._watch = watch
         self._unwatched: list[Step] = []
         self._found: list[Event] = []  # by the watch, and not told yet
-        self._alarm_at = FAR
-        self._look_back_at = FAR
+        self._alarm_at = NEVER_NS
+        self._look_back_at = NEVER_NS
         self._heard_at = 0
         self._alive_at = 0
         self._venue = engine.state.setup.venues[0].name
@@ -182,7 +182,7 @@ class Replay:
 
     def _ring(self, facts: list[Event], at: int) -> None:
         """An alarm rings. The engine is told so if it wanted that: what it waited for may have come before."""
-        self._alarm_at = FAR
+        self._alarm_at = NEVER_NS
         deadline = self.engine.next_deadline
         if deadline is not None and deadline <= at:
             facts.insert(0, Woke(at=at))
@@ -191,7 +191,7 @@ class Replay:
 
     def _look_back(self, at: int) -> None:
         """What the driver does once bytes have left."""
-        self._look_back_at = FAR
+        self._look_back_at = NEVER_NS
         if self._watch is not None:
             for step in self._unwatched:
                 self._watch.observe(step)
@@ -214,5 +214,5 @@ class Replay:
         for command in step.commands:
             if isinstance(command, LEAVES):
                 self._connection.send(command, self.at)
-        if self._look_back_at == FAR:
+        if self._look_back_at == NEVER_NS:
             self._look_back_at = self.at + LOOK_BACK_NS

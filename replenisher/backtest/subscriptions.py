@@ -7,9 +7,10 @@ as patiently as `venues/deribit/feed.py` says. An exchange that has the book out
 from collections.abc import Mapping
 from typing import assert_never
 
-from replenisher.backtest.hearing import FAR, Hearing
+from replenisher.backtest.hearing import Hearing
 from replenisher.exchange.latency import Way
 from replenisher.exchange.market import Market
+from replenisher.model.units import NEVER_NS
 from replenisher.venues.deribit.feed import Feed, FeedPhase
 from replenisher.venues.deribit.market import NO_SNAPSHOT
 from replenisher.venues.deribit.settings import Settings
@@ -58,7 +59,7 @@ class Subscriptions:
     @property
     def next_at(self) -> int:
         """When the next of it is."""
-        return min((feed.due for feed in self._feeds.values() if feed.due is not None), default=FAR)
+        return min((feed.due for feed in self._feeds.values() if feed.due is not None), default=NEVER_NS)
 
     def _overdue(self, feed: Feed, at: int) -> None:
         match feed.phase:

@@ -11,8 +11,7 @@ from replenisher.core.plan import Plan
 from replenisher.core.setup import StrategySetup
 from replenisher.core.state import State
 from replenisher.model.order import WORKING
-
-FAR = 1 << 62
+from replenisher.model.units import NEVER_NS
 
 
 class Alarms:
@@ -24,7 +23,7 @@ class Alarms:
     __slots__ = ("_places", "_queue", "_times", "first")
 
     def __init__(self) -> None:
-        self.first = FAR  # none is earlier
+        self.first = NEVER_NS  # none is earlier
         self._times: dict[str, int] = {}
         self._places: dict[str, int] = {}  # instrument -> the time at which it stands in the queue
         self._queue: list[tuple[int, str]] = []  # a heap; what is not in `_places` is void
@@ -32,7 +31,7 @@ class Alarms:
     def set(self, instrument: str, at: int) -> None:
         """Look at this instrument at this time, and at no other."""
         self._times[instrument] = at
-        if at < self._places.get(instrument, FAR):
+        if at < self._places.get(instrument, NEVER_NS):
             self._places[instrument] = at
             heappush(self._queue, (at, instrument))
             if at < self.first:
@@ -50,7 +49,7 @@ class Alarms:
                 due.append(instrument)
             else:
                 self.set(instrument, self._times[instrument])
-        self.first = self._queue[0][0] if self._queue else FAR
+        self.first = self._queue[0][0] if self._queue else NEVER_NS
         return due
 
 
@@ -60,7 +59,7 @@ class Agenda:
     __slots__ = ("_affordable_at", "_revisits", "_settlings", "fresh_until")
 
     def __init__(self) -> None:
-        self.fresh_until = FAR  # from then on a book is too old on which this step has decided something
+        self.fresh_until = NEVER_NS  # from then on a book is too old on which this step has decided something
         self._revisits = Alarms()  # when our wishes may be others
         self._settlings = Alarms()  # when a level of ours has been still, and may show a decrease of the others
         self._affordable_at: dict[str, int] = {}  # instrument -> when the rate budget allows what it refused
@@ -77,11 +76,11 @@ class Agenda:
         stopping = state.stopping
         if stopping is not None and not stopping.is_over:
             soonest = min(soonest, stopping.looks_until or stopping.deadline)
-        return soonest if soonest < FAR else None
+        return soonest if soonest < NEVER_NS else None
 
     def remind(self, state: State, at: int) -> None:
         """A step begins, at `at`: note in the state what is due."""
-        self.fresh_until = FAR
+        self.fresh_until = NEVER_NS
         if self._revisits.first <= at:
             for instrument in self._revisits.due(at):
                 state.revisit(instrument)
@@ -91,7 +90,7 @@ class Agenda:
 
     def cannot_pay(self, instrument: str, until: int) -> None:
         """The rate budget has refused a request."""
-        self._affordable_at[instrument] = min(until, self._affordable_at.get(instrument, FAR))
+        self._affordable_at[instrument] = min(until, self._affordable_at.get(instrument, NEVER_NS))
 
     def looked_at(self, state: State, instrument: str, at: int) -> None:
         """A market was looked at: note when it may look otherwise although it has not moved."""
@@ -104,7 +103,7 @@ class Agenda:
 
         A request that is not answered has its own deadline, which the orders keep.
         """
-        soonest = self._affordable_at.pop(instrument, FAR)
+        soonest = self._affordable_at.pop(instrument, NEVER_NS)
         if at < state.orders.held_back_until:
             for order in state.orders.on(instrument):
                 if at < order.cancel_after < soonest:
@@ -129,7 +128,7 @@ def _too_old_at(state: State, setup: StrategySetup, at: int) -> int:
     """When a strategy can no longer rely on its book or a price from elsewhere, should nothing be heard any more."""
     heard_at, link_heard_at = state.books[setup.instrument].heard_at, state.links_heard.get(setup.venue, 0)
     too_old_at = (heard_at if heard_at > link_heard_at else link_heard_at) + setup.limits.max_data_age_ns + 1
-    return min(too_old_at, next_expiry(state, setup, at) or FAR) if setup.prices else too_old_at
+    return min(too_old_at, next_expiry(state, setup, at) or NEVER_NS) if setup.prices else too_old_at
 
 
 def _changes_at(state: State, plan: Plan, soonest: int, at: int) -> int:
@@ -147,5 +146,5 @@ def _changes_at(state: State, plan: Plan, soonest: int, at: int) -> int:
                 soonest = order.created_at + setup.policy.max_order_age_ns
     if at < state.slots.last_opening:
         keys = list(map(setup.slot, plan.permitted))
-        soonest = min(soonest, state.slots.next_opening(keys, at) or FAR)
+        soonest = min(soonest, state.slots.next_opening(keys, at) or NEVER_NS)
     return soonest

@@ -16,7 +16,7 @@ from replenisher.core.expect import expect
 from replenisher.core.halts import judge_positions
 from replenisher.core.marking import Marking
 from replenisher.core.plan import Plan, Planner
-from replenisher.core.presence import FAR, Presence
+from replenisher.core.presence import Presence
 from replenisher.core.recollection import Recollection
 from replenisher.core.state import State
 from replenisher.core.throttle import Throttle
@@ -24,6 +24,7 @@ from replenisher.model.command import Command
 from replenisher.model.event import Event
 from replenisher.model.instrument import venue_of
 from replenisher.model.step import Step
+from replenisher.model.units import NEVER_NS
 
 
 @dataclass(slots=True)
@@ -49,7 +50,7 @@ class Engine:
         deadline = self.agenda.deadline(self.state)
         if not self.state.setup.obliged:
             return deadline
-        return min(self.presence.next_look, FAR if deadline is None else deadline)
+        return min(self.presence.next_look, NEVER_NS if deadline is None else deadline)
 
     @property
     def fresh_until(self) -> int:
@@ -130,7 +131,7 @@ class Engine:
                 dispatch.give(mark)
         changed = tuple(state.to_revisit)
         plans = self._decide(dispatch, at)
-        if self.presence.next_look != FAR:
+        if self.presence.next_look != NEVER_NS:
             for record in self.presence.look(state, changed, at):
                 dispatch.give(record)
         return dispatch.commands, plans

@@ -24,12 +24,12 @@ from replenisher.core.innermost import Innermost, no_further_in
 from replenisher.core.orders import Order
 from replenisher.core.own_size import OwnSize
 from replenisher.core.queue_value import Queues
-from replenisher.core.toxicity import NEVER, Toxicity
+from replenisher.core.toxicity import Toxicity
 from replenisher.model.event import OrderFilled, TradePrinted
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import BUY, SELL, Side
 from replenisher.model.step import Cut, Quote
-from replenisher.model.units import BPS, DAY_NS
+from replenisher.model.units import BPS, DAY_NS, NEVER_NS
 
 Level = tuple[Side, int]
 
@@ -125,7 +125,7 @@ class Guarded:
 
     def changes_at(self, at: int) -> int:
         """When time alone may change what is let through."""
-        midnight = (at // DAY_NS + 1) * DAY_NS if self.guards.has_caps else NEVER
+        midnight = (at // DAY_NS + 1) * DAY_NS if self.guards.has_caps else NEVER_NS
         return midnight if self.toxicity is None else min(midnight, self.toxicity.changes_at(at))
 
     def told(self, orders: Sequence[Order], at: int) -> list[str]:

@@ -25,11 +25,10 @@ from replenisher.core.book import Touch
 from replenisher.core.execution import Executed
 from replenisher.model.event import OrderFilled
 from replenisher.model.step import HORIZONS_NS, Mark
-from replenisher.model.units import SECOND_NS
+from replenisher.model.units import NEVER_NS, SECOND_NS
 
 Stood = Callable[[str, int], Touch | None]  # the others' touch as the last step has left it, if it can be relied on
 
-FAR = 1 << 62
 LATE_NS = SECOND_NS  # a fill that is told so long after it happened was not heard with its market
 MOVES_KEPT = 64  # of the mid: as many may be told sooner than a fill before them
 LOOK_LATE_NS_MAX = SECOND_NS  # whoever takes no step for so long has not heard where the market went
@@ -60,7 +59,7 @@ class Markouts:
     __slots__ = ("_lanes", "_moves", "_newest", "next_due", "told")
 
     def __init__(self) -> None:
-        self.next_due = FAR
+        self.next_due = NEVER_NS
         self.told: list[Mark] = []  # in this step
         self._lanes = tuple((horizon_ns, deque[_Moment]()) for horizon_ns in HORIZONS_NS)  # the oldest first
         self._newest: dict[str, _Moment] = {}  # by instrument
@@ -102,7 +101,7 @@ class Markouts:
 
     def pass_time(self, at: int, stood: Stood) -> None:
         """A step begins, at `at`, and nothing of it is known yet."""
-        soonest = FAR
+        soonest = NEVER_NS
         passed: list[_Moment] = []
         for horizon_ns, waiting in self._lanes:
             if passed:  # the horizon before this one
@@ -126,7 +125,7 @@ class Markouts:
                 self.told += moment.marks()
             waiting.clear()
         self._newest.clear()
-        self.next_due = FAR
+        self.next_due = NEVER_NS
 
     def taken(self) -> tuple[Mark, ...]:
         """What this step has to tell; it is told once."""

@@ -24,9 +24,9 @@ from replenisher.model.order import (
     Transition,
 )
 from replenisher.model.step import OrderState
+from replenisher.model.units import NEVER_NS
 
 ENDED_REMEMBERED_MAX = 10_000
-NEVER = 1 << 62
 
 
 class Pending(msgspec.Struct, gc=False):
@@ -167,7 +167,7 @@ class Orders:
         self.live: dict[Ladder, dict[str, Order]] = {}
         self.back: dict[str, Order] = {}  # ended for us, and resting nonetheless
         self.ended: deque[str] = deque()  # oldest first
-        self.first_deadline = NEVER  # no request is due earlier than this
+        self.first_deadline = NEVER_NS  # no request is due earlier than this
         self.held_back_until = 0  # session time from which on no cancel or amend has to wait any more
         self._changed: dict[str, Order] = {}
         self._on: dict[str, list[dict[str, Order]]] = {}  # instrument -> its ladders
@@ -282,7 +282,7 @@ class Orders:
         if at < self.first_deadline:
             return []
         late: list[Order] = []
-        self.first_deadline = NEVER
+        self.first_deadline = NEVER_NS
         for order in self.all_live():
             if order.pending is None:
                 continue

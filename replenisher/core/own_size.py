@@ -22,8 +22,8 @@ import msgspec
 from replenisher.core.book import Book, BookSide, Change, Touch, Watched
 from replenisher.model.event import Level
 from replenisher.model.order import BUY, SELL, Side
+from replenisher.model.units import NEVER_NS
 
-NEVER = 1 << 62
 LEVELS_SEEN = 50  # of a side, by those that look below the touch
 
 
@@ -35,13 +35,13 @@ class Presence(msgspec.Struct, gc=False):
     high: int = 0  # lots possibly shown
     left: int = 0  # what `high` comes down to: the lots left by the news we heard
     left_venue_time: int = 0  # of that news
-    high_until: int = NEVER  # session time at which `high` comes down without a public echo
+    high_until: int = NEVER_NS  # session time at which `high` comes down without a public echo
 
     def rise(self, quantity: int) -> None:
         """From now on so much may be shown; whatever was about to come down stays."""
         if quantity > self.high:
             self.high = quantity
-        self.high_until = NEVER
+        self.high_until = NEVER_NS
 
     def fall(self, quantity: int, venue_time: int, until: int) -> None:
         """We heard that no more than this is left: the book will show so, or has shown it by `until`."""
@@ -51,12 +51,12 @@ class Presence(msgspec.Struct, gc=False):
 
     def echo(self, venue_time: int) -> None:
         """The venue has published the level."""
-        if self.high_until != NEVER and venue_time > self.left_venue_time:
+        if self.high_until != NEVER_NS and venue_time > self.left_venue_time:
             self.come_down()
 
     def come_down(self) -> None:
         """The book shows no more than what is left."""
-        self.high, self.high_until = self.left, NEVER
+        self.high, self.high_until = self.left, NEVER_NS
 
 
 class OwnLevel(msgspec.Struct, gc=False):
@@ -123,7 +123,7 @@ class OwnSize:
         self._of_order: dict[str, dict[int, Presence]] = {}  # order -> price -> how it is present there
         self._price_of: dict[str, int] = {}  # where an order rests by the last word on it
         self._fallen: deque[tuple[int, Side, int]] = deque()  # until when the book may show what is left at a price
-        self._settles_at = NEVER  # when one of the levels behind the last touch will have been still
+        self._settles_at = NEVER_NS  # when one of the levels behind the last touch will have been still
 
     def sent(self, order_id: str, side: Side, price: int, quantity: int, book: Book, at: int) -> None:
         """A place or amend left us: from now on `quantity` lots may show at `price`."""
@@ -181,7 +181,7 @@ class OwnSize:
 
     def touch(self, book: Book, at: int) -> Touch | None:
         """The best bid and ask of the others; None where one side has nobody else."""
-        self._settles_at = NEVER
+        self._settles_at = NEVER_NS
         bid = self._best(BUY, book.bids, at)
         ask = self._best(SELL, book.asks, at)
         if bid is None or ask is None:
@@ -208,7 +208,7 @@ class OwnSize:
 
         What becomes of our levels behind it cannot be seen in it.
         """
-        return self._settles_at if at < self._settles_at < NEVER else None
+        return self._settles_at if at < self._settles_at < NEVER_NS else None
 
     def _best(self, side: Side, levels: BookSide, at: int) -> tuple[int, int] | None:
         ours = self._levels[side]

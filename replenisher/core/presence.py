@@ -15,9 +15,8 @@ from replenisher.core.obligations import Shortfall
 from replenisher.core.setup import StrategySetup
 from replenisher.core.state import State
 from replenisher.model.command import Breach, PresenceCounted
-from replenisher.model.units import HOUR_NS, MINUTE_NS
+from replenisher.model.units import HOUR_NS, MINUTE_NS, NEVER_NS
 
-FAR = 1 << 62
 RECORD_NS = MINUTE_NS
 UNWATCHED_NS = 2 * RECORD_NS  # after so long a record is overdue: nobody was there to draw it up
 AWAY = Shortfall("the daemon was away")
@@ -30,7 +29,7 @@ class Presence:
     """Looks at every strategy that is obliged, whenever something of its own has changed and when a record is due."""
 
     def __init__(self) -> None:
-        self.next_look = 0  # when the next record is due; FAR if nobody is obliged
+        self.next_look = 0  # when the next record is due; NEVER_NS if nobody is obliged
 
     def look(self, state: State, changed: Iterable[str], at: int) -> Iterator[PresenceCounted]:
         """The records to be made now that plans are made; of which instruments something of ours has changed."""
@@ -41,7 +40,7 @@ class Presence:
                 yield from self._records(state, setup, at)
         if is_due:
             records = [state.presence[setup.id] for setups in obliged.values() for setup in setups]
-            self.next_look = min(map(_due_at, records), default=FAR)
+            self.next_look = min(map(_due_at, records), default=NEVER_NS)
             state.unwatched_since = 0
 
     def _records(self, state: State, setup: StrategySetup, at: int) -> Iterator[PresenceCounted]:

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 
 from replenisher.core.state import State
 from replenisher.model.command import SignalsDumped
-from replenisher.model.units import SECOND_NS
+from replenisher.model.units import NEVER_NS, SECOND_NS
 
-FAR = 1 << 62
 RECORD_NS = 10 * SECOND_NS
 
 
@@ -19,7 +18,7 @@ class Recollection:
     """Records the signals of every market that has moved since the last record, in time and once we stop."""
 
     def __init__(self) -> None:
-        self.next_at = 0  # when the next records are due; FAR if nobody uses a signal
+        self.next_at = 0  # when the next records are due; NEVER_NS if nobody uses a signal
         self._moved_at: dict[str, int] = {}  # instrument -> venue time of its book at its last record
         self._is_last = False
 
@@ -27,7 +26,7 @@ class Recollection:
         """The records to be made now."""
         if self._is_last:
             return
-        self.next_at = at + RECORD_NS if state.setup.signals else FAR
+        self.next_at = at + RECORD_NS if state.setup.signals else NEVER_NS
         self._is_last = state.stopping is not None
         for instrument, watch in state.watches.items():
             moved_at = state.books[instrument].venue_time

@@ -17,10 +17,9 @@ from replenisher.core.state import State
 from replenisher.core.topic import Topic
 from replenisher.model.instrument import venue_of
 from replenisher.model.order import Status
-from replenisher.model.units import SECOND_NS
+from replenisher.model.units import NEVER_NS, SECOND_NS
 
 ADOPT_NS_MAX = 10 * SECOND_NS  # how long orders are left alone that may be adopted
-NEVER = 1 << 62
 
 
 def out_of_reach(state: State) -> list[str]:
@@ -47,7 +46,7 @@ def begin(state: State, venue: str, at: int) -> None:
     if state.setup.on_start is OnStart.ADOPT:
         state.left_alone_until.setdefault(venue, at + ADOPT_NS_MAX)
     elif state.setup.on_start is OnStart.ABORT:
-        state.left_alone_until.setdefault(venue, NEVER)
+        state.left_alone_until.setdefault(venue, NEVER_NS)
 
 
 def are_left_alone(state: State, setup: StrategySetup, at: int) -> bool:

@@ -22,6 +22,7 @@ import msgspec
 from replenisher.core.orders import Order
 from replenisher.core.topic import Topic
 from replenisher.model.command import AskBalance, AskCash, AskOpenOrders, AskOrder, AskPosition, AskTrades, Question
+from replenisher.model.units import NEVER_NS
 
 RETRY_NS = 1_000_000_000
 CASH_EVERY_NS = 60_000_000_000  # how often a venue is asked for what it does not tell by itself
@@ -40,7 +41,6 @@ class Stage(StrEnum):
     SYNCED = "synced"
 
 
-NEVER = 1 << 62
 HOLDINGS = (Topic.POSITION, Topic.BALANCE)
 COMPARED = (Topic.TRADES, *HOLDINGS)
 CLOSED, SYNCED = Stage.CLOSED, Stage.SYNCED  # asked for at every step
@@ -115,7 +115,7 @@ class Sync(msgspec.Struct):
 
     def ask(self, topic: Topic, subject: str, at: int) -> None:
         """Put a question on the list, to be asked at `at`, or sooner if it stands there already."""
-        self.open_questions[topic, subject] = min(at, self.open_questions.get((topic, subject), NEVER))
+        self.open_questions[topic, subject] = min(at, self.open_questions.get((topic, subject), NEVER_NS))
         self.first_due = None
 
     def hasten_cash(self, currency: str, at: int) -> None:
@@ -212,9 +212,9 @@ class Sync(msgspec.Struct):
     def next_due(self) -> int:
         """When the next question is due; never while there is nobody to ask."""
         if self.stage is CLOSED:
-            return NEVER
+            return NEVER_NS
         if self.first_due is None:
-            self.first_due = min(self.open_questions.values(), default=NEVER)
+            self.first_due = min(self.open_questions.values(), default=NEVER_NS)
         return self.first_due
 
     def _question(

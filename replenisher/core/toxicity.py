@@ -19,10 +19,9 @@ from enum import StrEnum
 import msgspec
 
 from replenisher.model.order import Side
-from replenisher.model.units import BPS
+from replenisher.model.units import BPS, NEVER_NS
 
 NANO = 1e9  # markouts are summed in whole billionths of a basis point: a running sum of doubles would drift
-NEVER = 1 << 62
 
 
 class Response(StrEnum):
@@ -53,7 +52,7 @@ class Record(msgspec.Struct):
 
     fills: int = 0  # judged, and not too old
     sum_nano: int = 0  # of their markouts
-    filled_at: int = -NEVER  # the last time
+    filled_at: int = -NEVER_NS  # the last time
     clustered_until: int = 0  # because it was hit by the last cluster of its side
 
     @property
@@ -129,7 +128,7 @@ class Toxicity:
         times += [record.clustered_until for record in self._records.values()]
         if self.policy.response is Response.DELAY:
             times += [record.filled_at + self.policy.delay_ns for record in self._records.values()]
-        return min((time for time in times if time > at), default=NEVER)
+        return min((time for time in times if time > at), default=NEVER_NS)
 
     def _note_cluster(self, side: Side, at: int) -> None:
         """Another fill of this side: if it and those before are a cluster, each level that they hit is toxic."""

@@ -14,9 +14,9 @@ from replenisher.model.event import (
     TickerTold,
     TradePrinted,
 )
+from replenisher.model.units import NEVER_NS
 
 TapeFact = BookSnapshot | BookChanged | FeedLost | TradePrinted | TickerTold | InstrumentStateChanged
-FAR = 1 << 62
 
 
 class Playback:
@@ -29,7 +29,7 @@ class Playback:
         self.played_to = start  # when the last one was due; what happens late is still due then
         self._facts = iter(facts)
         self._start, self._origin, self._speed = start, origin, speed
-        self._way_ns = self._way_ns_min = FAR  # by the two clocks that stamped it: of the last message, and the fastest
+        self._way_ns = self._way_ns_min = NEVER_NS  # by its two clocks: of the last message, and of the fastest
 
     @property
     def feed_ns(self) -> int:

@@ -6,9 +6,7 @@ from functools import lru_cache
 import msgspec
 
 from replenisher.model.order import BUY, SELL, Side
-from replenisher.model.units import MS_NS
-
-NEVER = 1 << 62
+from replenisher.model.units import MS_NS, NEVER_NS
 
 
 class OrderFrame(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,7 +20,7 @@ class OrderFrame(msgspec.Struct, frozen=True, kw_only=True):
     amount: Decimal = Decimal(0)  # in total, of an amend
     post_only: bool = False
     reject_post_only: bool = False
-    valid_until: int = NEVER  # nanoseconds
+    valid_until: int = NEVER_NS  # nanoseconds
 
     @property
     def is_place(self) -> bool:
@@ -43,7 +41,7 @@ class _Params(msgspec.Struct):
     amount: Decimal = Decimal(0)
     post_only: bool = False
     reject_post_only: bool = False
-    valid_until: int = NEVER // MS_NS
+    valid_until: int = NEVER_NS // MS_NS
 
 
 class _Request(msgspec.Struct):

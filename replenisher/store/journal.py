@@ -41,7 +41,7 @@ from replenisher.model.event import (
     Woke,
 )
 from replenisher.model.step import Step
-from replenisher.model.units import DAY_NS, MS_NS
+from replenisher.model.units import DAY_NS, MS_NS, NEVER_NS
 from replenisher.store.boot import Boot, remembered
 from replenisher.store.disk import Disk, Machine
 from replenisher.store.growing import GrowingFile, JournalFull
@@ -60,7 +60,6 @@ RING_NS = 60_000_000_000
 RING_STEPS_MAX = 10_000  # a minute of 160 steps a second; of a wilder market it holds less
 SEGMENT_BYTES = 32 * 1024 * 1024
 UNSAFE_BYTES_MAX = 4 * 1024 * 1024  # of steps that are written, and not brought to the disk before there are so many
-NEVER_NS = 1 << 62
 UNWRITTEN_BYTES_MAX = 16 * 1024 * 1024  # of steps without room on the disk; days of them
 
 _MARKET_ONLY = frozenset({BookSnapshot, BookChanged, TradePrinted, TickerTold, PriceTold, LinkAlive, Woke})

@@ -30,7 +30,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from replenisher.errors import ReplenisherError
 from replenisher.live.lease import Word
 from replenisher.logs import logger
-from replenisher.model.units import SECOND_NS
+from replenisher.model.units import NEVER_NS, SECOND_NS
 from replenisher.store import leases
 from replenisher.store.database import Database, said
 from replenisher.store.leases import Claim
@@ -44,7 +44,6 @@ LOOK_S = 0.2  # how often the child looks whether its status has changed
 RESTART_S = 1.0  # how long the daemon waits before it starts a child that has died anew
 GIVE_BACK_S = 1.0  # how long giving back the lease may take
 SILENT_NS_MAX = 60 * SECOND_NS  # without an answer to a `renew`: another child can still renew the lease in time
-NEVER = 1 << 62
 END_S = 2.0  # how much longer than it was told the child may take to end
 
 
@@ -195,7 +194,7 @@ class Recording:
         if self._human_at is None:
             self._human_at = at + self._task.tenancy.claim.life_ns
         elif at >= self._human_at:
-            self._human_at = NEVER
+            self._human_at = NEVER_NS
             logger().error("rows_wait", error=self.status.error, behind_bytes=self.status.behind_bytes)
 
     def _learn(self, status: RecorderStatus) -> None:

@@ -16,7 +16,7 @@ from replenisher.config.listed import listed
 from replenisher.errors import ConfigurationError
 from replenisher.exchange.recorded import RecordedMarket
 from replenisher.model.step import Step
-from replenisher.model.units import MINUTE_NS, SECOND_NS
+from replenisher.model.units import MINUTE_NS, NEVER_NS, SECOND_NS
 from replenisher.report.tape import Inspection
 from replenisher.wiring.listings import listings_of
 from replenisher.wiring.offered import require_offered
@@ -28,7 +28,7 @@ from replenisher.wiring.setup import setup_of
 START = 1_750_000_000 * SECOND_NS  # of a market that has no time of its own
 SLICE_NS = 2 * SECOND_NS  # of virtual time between two words about how far it is
 MINUTES = 10.0  # of a market that never ends
-FOREVER = 1 << 61
+FOREVER = NEVER_NS - 1  # a replay ends before that
 
 Tell = Callable[[str], None]
 

@@ -3,13 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replenisher.core.agenda import FAR, Alarms
+from replenisher.core.agenda import Alarms
+from replenisher.model.units import NEVER_NS
 
 NAMES = st.sampled_from(["a", "b", "c", "d"])
 TIMES = st.integers(1, 40)
 
 
-@given(st.lists(st.tuples(NAMES, TIMES | st.just(FAR)) | TIMES, max_size=40))
+@given(st.lists(st.tuples(NAMES, TIMES | st.just(NEVER_NS)) | TIMES, max_size=40))
 def test_each_instrument_has_the_time_that_was_set_last(deeds: list[tuple[str, int] | int]) -> None:
     alarms = Alarms()
     times: dict[str, int] = {}
@@ -25,7 +26,7 @@ def test_each_instrument_has_the_time_that_was_set_last(deeds: list[tuple[str, i
 
             assert sorted(due) == sorted(name for name, at in times.items() if at <= now)
             times = {name: at for name, at in times.items() if at > now}
-        assert alarms.first <= min(times.values(), default=FAR)
+        assert alarms.first <= min(times.values(), default=NEVER_NS)
 
 
 def test_an_alarm_that_is_put_off_again_and_again_takes_one_place() -> None:
@@ -34,4 +35,4 @@ def test_an_alarm_that_is_put_off_again_and_again_takes_one_place() -> None:
         alarms.set("a", at)
 
     assert (alarms.first, alarms.due(1_000), alarms.first) == (1_000, [], 1_999)
-    assert (alarms.due(1_999), alarms.first) == (["a"], FAR)
+    assert (alarms.due(1_999), alarms.first) == (["a"], NEVER_NS)

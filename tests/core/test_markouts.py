@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from replenisher.core.book import Touch
 from replenisher.core.execution import Executed
-from replenisher.core.markouts import FAR, LATE_NS, LOOK_LATE_NS_MAX, Markouts
+from replenisher.core.markouts import LATE_NS, LOOK_LATE_NS_MAX, Markouts
 from replenisher.model.event import FeedLost, LinkAlive, OrderFilled, StopAsked, TradesReported, Woke
 from replenisher.model.order import Side
 from replenisher.model.step import HORIZONS_NS, Mark
-from replenisher.model.units import MS_NS
+from replenisher.model.units import MS_NS, NEVER_NS
 from tests.core.world import ASK, BID, KEY, LINEAR, MS, SECOND, T0, VENUE, World, filled, ladder, limits, quoting
 
 MID = BID + ASK  # twice it, in ticks
@@ -101,7 +101,7 @@ def test_after_the_last_horizon_it_is_marked_with_the_mid_after_each() -> None:
     pass_time(world, SECOND)
 
     assert curve(world) == tuple(MID - 1 - number for number in range(ALL))
-    assert world.state.markouts.next_due == FAR
+    assert world.state.markouts.next_due == NEVER_NS
 
 
 def test_the_mid_in_force_until_then_counts_and_not_that_of_the_news_which_comes_with_the_horizon() -> None:
@@ -210,7 +210,7 @@ def test_whatever_the_steps_each_fill_has_one_curve_of_what_was_in_force(
     curves = {mark.trade_id: mark.mids for mark in told if mark.mids}
     assert len(told) == len(fills) + len(begun)
     assert curves == {number: tuple(2 * (at + h) for h in HORIZONS_NS) for number, at in begun.items()}
-    assert machine.next_due == FAR
+    assert machine.next_due == NEVER_NS
 
 
 @pytest.mark.parametrize("late_ns", [0, LOOK_LATE_NS_MAX, LOOK_LATE_NS_MAX + 1])

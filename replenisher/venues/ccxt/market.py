@@ -16,14 +16,14 @@ from replenisher.model.event import (
     TradePrinted,
 )
 from replenisher.model.instrument import Instrument, instrument_key
-from replenisher.model.units import MS_NS
+from replenisher.model.units import MS_NS, NEVER_NS
 from replenisher.venues.ccxt.book import OffGrid
 from replenisher.venues.ccxt.calls import Call, Failure, Watch
 from replenisher.venues.ccxt.feed import Feed
 from replenisher.venues.ccxt.holdings import SIDES, UNREADABLE
 from replenisher.venues.ccxt.instruments import instrument_of, market_named
 from replenisher.venues.ccxt.link import Asked, FetchBook, FetchTicker, FetchTrades, Link, Listed
-from replenisher.venues.ccxt.tickers import NEVER, TICKER, Tickers
+from replenisher.venues.ccxt.tickers import TICKER, Tickers
 
 BOOK, TRADES = "book ", "trades "  # the streams, with the instrument's name behind
 PRINTS_MAX = 1000  # ids of prints that are remembered, so that none is told twice
@@ -147,7 +147,7 @@ class Market:
             if at >= due:
                 symbol = self.listed[self._feeds[name].instrument.key].symbol
                 self._link.calls.ask(FetchTrades(name), at, "fetch_trades", symbol)
-                self._trades_at[name] = NEVER  # until it is answered
+                self._trades_at[name] = NEVER_NS  # until it is answered
         self._tickers.wake(at)
         return ""
 
@@ -159,7 +159,7 @@ class Market:
             feed = self._feeds[name]
             dues += [self._due_at(name, feed), self._late_at(feed)]
         soonest = min(dues)
-        return soonest if soonest < NEVER else None
+        return soonest if soonest < NEVER_NS else None
 
     @property
     def _is_watched(self) -> bool:
@@ -169,7 +169,7 @@ class Market:
         """When a book is asked for: always, if it is not watched; now and then, and when it is quiet, if it is."""
         asked_at, settings = self._asked_at[name], self._link.settings
         if name in self._asking or (self._is_watched and not feed.is_live):
-            return NEVER
+            return NEVER_NS
         if not self._is_watched or feed.is_doubted:
             return asked_at + settings.poll_ns
         return min(
@@ -179,7 +179,7 @@ class Market:
     def _late_at(self, feed: Feed) -> int:
         """When a book has stayed away for too long: one that is polled, or the first one of a stream."""
         if feed.is_live == self._is_watched:
-            return NEVER
+            return NEVER_NS
         return feed.changed_at + self._link.settings.late_ns
 
     def _ask_book(self, name: str, feed: Feed, at: int) -> None:

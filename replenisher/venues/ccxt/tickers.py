@@ -11,12 +11,11 @@ from typing import Any
 from replenisher.core.prices import Of
 from replenisher.model.event import TickerTold
 from replenisher.model.instrument import Instrument, Kind, instrument_key
-from replenisher.model.units import MS_NS
+from replenisher.model.units import MS_NS, NEVER_NS
 from replenisher.venues.ccxt.calls import Call, Watch
 from replenisher.venues.ccxt.link import Asked, FetchTicker, Link, Listed
 
 TICKER = "ticker "  # the stream, with the instrument's name behind
-NEVER = 1 << 62
 
 
 class Tickers:
@@ -57,12 +56,12 @@ class Tickers:
         for name, due in self._due.items():
             if at >= due:
                 self._link.calls.ask(FetchTicker(name), at, self._worth.fetch, self._symbols[name])
-                self._due[name] = NEVER  # until it is answered
+                self._due[name] = NEVER_NS  # until it is answered
 
     @property
     def next_wake(self) -> int:
         """When something is due."""
-        return min(self._due.values(), default=NEVER)
+        return min(self._due.values(), default=NEVER_NS)
 
     def watched(self, stream: str, value: Any, at: int) -> None:
         """News of a stream."""

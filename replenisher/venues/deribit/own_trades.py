@@ -18,7 +18,7 @@ reading on, whichever time it was asked: if only the last one did, two that over
 import msgspec
 
 from replenisher.model.command import AskTrades
-from replenisher.model.units import DAY_NS, MINUTE_NS, MS_NS
+from replenisher.model.units import DAY_NS, MINUTE_NS, MS_NS, NEVER_NS
 from replenisher.venues.deribit import private, requests
 from replenisher.venues.deribit.listed import Group
 from replenisher.venues.deribit.words import Page
@@ -27,7 +27,6 @@ PER_PAGE = 1000
 CLOCKS_DIFFER_NS = MINUTE_NS  # at the most
 ARCHIVED_AFTER_NS = DAY_NS - CLOCKS_DIFFER_NS
 ARCHIVE_LAG_NS = 10 * MINUTE_NS  # the venue speaks of a short delay
-NEVER = 1 << 62
 
 
 class _Reading(msgspec.Struct):
@@ -99,7 +98,7 @@ class OwnTrades:
             told, reading.kept = reading.kept, None
             trades += told.trades
             is_first = page.group not in self._archive_again_at
-            self._archive_again_at[page.group] = reading.begun_at + ARCHIVE_LAG_NS if is_first else NEVER
+            self._archive_again_at[page.group] = reading.begun_at + ARCHIVE_LAG_NS if is_first else NEVER_NS
         if told.has_more and told.trades:
             reading.after = told.trades[-1].trade_seq
             return trades, True
