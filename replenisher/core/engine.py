@@ -13,14 +13,14 @@ from replenisher.core.daily_loss import DailyLoss
 from replenisher.core.dispatch import Dispatch
 from replenisher.core.elsewhere import look_at_followers
 from replenisher.core.expect import expect
-from replenisher.core.halts import judge_positions
+from replenisher.core.halts import is_stricter, judge_positions
 from replenisher.core.marking import Marking
 from replenisher.core.plan import Plan, Planner
 from replenisher.core.presence import Presence
 from replenisher.core.recollection import Recollection
 from replenisher.core.state import State
 from replenisher.core.throttle import Throttle
-from replenisher.model.command import Command
+from replenisher.model.command import Command, Pause
 from replenisher.model.event import Event
 from replenisher.model.instrument import venue_of
 from replenisher.model.step import Step
@@ -122,7 +122,8 @@ class Engine:
         if state.found:
             found, state.found = state.found, {}
             for latch in found.values():
-                dispatch.give(latch)
+                if type(latch) is not Pause or is_stricter(state, latch):  # since it was found another may have begun
+                    dispatch.give(latch)
         if at >= self.recollection.next_at or state.stopping is not None:
             for dumped in self.recollection.records(state, at):
                 dispatch.give(dumped)

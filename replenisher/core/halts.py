@@ -27,9 +27,15 @@ def latch(state: State, on_breach: OnBreach, cause: HaltCause, reason: str, at: 
         if cause not in state.halts:
             yield Halt(cause=cause, reason=reason)
         return
-    before, reduces = state.pauses.get(""), on_breach is OnBreach.REDUCE
-    if before is None or (before.reduces and not reduces):
-        yield Pause(reason=reason, until=at + state.setup.limits.cooloff_ns, reduces=reduces)
+    reduces, until = on_breach is OnBreach.REDUCE, at + state.setup.limits.cooloff_ns
+    if is_stricter(state, pause := Pause(reason=reason, until=until, reduces=reduces)):
+        yield pause
+
+
+def is_stricter(state: State, pause: Pause) -> bool:
+    """Whether a pause takes more off the book than the one that holds already."""
+    before = state.pauses.get(pause.strategy)
+    return before is None or (before.reduces and not pause.reduces)
 
 
 def breach(state: State, on_breach: OnBreach, cause: HaltCause, reason: str, at: int) -> None:

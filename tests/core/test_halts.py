@@ -11,7 +11,9 @@ from replenisher.core.state import State
 from replenisher.core.throttle import Throttle
 from replenisher.model.command import CancelOrder, Command, Halt, HaltCause, Pause, PlaceOrder
 from replenisher.model.event import (
+    CancelAllAsked,
     ClockOffset,
+    Event,
     HaltInherited,
     HaltsLifted,
     JournalBlocked,
@@ -129,6 +131,31 @@ def test_a_limit_that_shows_nothing_is_not_kept_back_by_one_that_reduces() -> No
     assert world.state.pauses[""].reason.startswith("max_daily_loss_quote: ")
     assert not world.state.pauses[""].reduces
     world.settle()
+    assert world.venue.resting() == []
+
+
+def test_nor_is_it_replaced_by_one_that_is_found_in_the_same_step() -> None:
+    most = {"max_position_quote": Decimal(100), "price_collar_bps": 200.0, "max_fills_per_minute": 1}
+    world = quoting(ladder(1), limits=limits(**most, on_position=OnBreach.REDUCE, on_fills=OnBreach.PAUSE))
+    order_id = world.order(Side.BUY).order_id
+
+    world.tell(*[filled(LINEAR, order_id, f"X{n}", Side.BUY, 99_980, 20, venue_time=world.at) for n in range(2)])
+
+    assert world.state.pauses[""].reason.startswith("max_fills_per_minute: ")
+    world.settle()
+    assert world.live() == []
+
+
+@pytest.mark.parametrize("word", [PauseAsked(at=0, reason="lunch"), CancelAllAsked(at=0)])
+def test_nor_does_a_cool_off_end_a_pause_of_the_operator_that_came_first(word: Event) -> None:
+    world = quoting(ladder(2), limits=limits(max_messages_per_minute=4, on_messages=OnBreach.PAUSE))
+    want(world, ladder(2, centre=100_003))  # is more than may be sent, which the next step records
+
+    world.tell(word)
+    world.settle()
+    world.wait(world.setup.limits.cooloff_ns)
+
+    assert absence(world).startswith("paused: ")
     assert world.venue.resting() == []
 
 
