@@ -122,7 +122,7 @@ STATUS: dict[str, object] = COUNTS | {
             "pnl": None,
             "pnl_quote": None,
             "mark": None,
-            "mark_source": "mid",
+            "mark_source": "",
             "settlement_currency": "BTC",
             "quote_currency": "USD",
         }
@@ -164,6 +164,7 @@ refills                6 sent, eaten slots full again: 5
 deribit/BTC-PERPETUAL  position -430
 P&L                    unknown
 of which               realized 0.00000724, unrealized unknown, fees 0.0
+! loss limit           while it has no market, what it gains or loses does not count
 fees besides           0.002 BNB, which neither P&L nor any limit counts
 balance                10.00000724 BTC at deribit
 halt                   everything, until `resume --reason`: the clock of deribit is +61.0 s from ours

@@ -6,8 +6,8 @@ count anew is midnight, or an operator who says `resume`. What a position had ga
 none of the day's: the mark moves by as much. Nor is what had been made on an instrument that is traded no more: another
 life goes on with the marks of those that it knows. These are what it trades, and what it holds nothing of and can be
 counted without a market: a loss of today is not forgiven with its instrument. Nor is it where one is not known for a
-life: its mark stays for the next one. While a market is lost that was known, its instrument is worth what it was, and
-the losses of the others count on. So they do beside one that does not trade, of which nothing is held.
+life: its mark stays for the next one. While a market is lost that was known, its instrument is worth what it was. One
+that is held and whose market this life has not seen counts from when it sees it. The losses of the others count on.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,30 +32,25 @@ NANO = 1e9  # P&L is summed in whole billionths of the quote currency: a running
 class Total:
     """The P&L of several instruments, kept as a sum that costs as much as changes."""
 
-    __slots__ = ("_began", "_unknown", "known", "nano")
+    __slots__ = ("_began", "known", "nano")
 
     def __init__(self) -> None:
         self.nano = 0  # of those whose P&L is known
         self.known: dict[str, int] = {}
-        self._unknown: dict[str, None] = {}
         self._began: tuple[DayMarked, float | None] | None = None  # the last mark, and its sum of those that are known
 
     def leave_out(self, instrument: str) -> None:
         """One of them does not count."""
         self.nano -= self.known.pop(instrument, 0)
-        self._unknown.pop(instrument, None)
         self._began = None
 
-    def put(self, instrument: str, pnl_quote: float | None) -> None:
+    def put(self, instrument: str, pnl_quote: float) -> None:
         """The P&L of one of them is this now."""
-        if instrument not in self.known or pnl_quote is None:
-            self.leave_out(instrument)
-        if pnl_quote is None:
-            self._unknown[instrument] = None
-        else:
-            nano = round(pnl_quote * NANO)
-            self.nano += nano - self.known.get(instrument, 0)
-            self.known[instrument] = nano
+        if instrument not in self.known:
+            self._began = None
+        nano = round(pnl_quote * NANO)
+        self.nano += nano - self.known.get(instrument, 0)
+        self.known[instrument] = nano
 
     def began_quote(self, mark: DayMarked) -> float | None:
         """Where the sum was when the day began; None if the mark does not know of all."""
@@ -63,11 +58,6 @@ class Total:
             knows_all = self.known.keys() <= mark.of.keys()
             self._began = mark, sum([mark.of[key] for key in self.known]) if knows_all else None
         return self._began[1]
-
-    @property
-    def is_known(self) -> bool:
-        """Whether that of all of them is, and there are any."""
-        return bool(self.known) and not self._unknown
 
 
 class DailyLoss:
@@ -92,18 +82,18 @@ class DailyLoss:
             if watching := state.setup.watching(instrument):
                 total = self._totals.get(watching[0].venue) or self._begin(state, watching[0].venue)
                 pnl_quote = self._pnl_quote(state, instrument)
-                if pnl_quote is None and instrument in total.known and instrument not in state.brought:
-                    continue
-                if pnl_quote is None and instrument in state.closed and not state.account.position(instrument).size:
-                    total.leave_out(instrument)
-                else:
+                if pnl_quote is not None:
                     total.put(instrument, pnl_quote)
+                elif instrument in state.brought:
+                    total.leave_out(instrument)
         for venue, total in self._totals.items():
-            if not total.is_known:
-                continue
             mark, day, began_quote = state.day_marks.get(venue), at // DAY_NS, None
+            if mark is not None and mark.day != day:
+                mark = None
+            if not total.known or (mark is not None and not mark.of and not _is_all_known(state, venue, total)):
+                continue  # the one sum that a former version kept is of all
             is_brought = bool(state.brought) and any(venue_of(key) == venue for key in state.brought)
-            if mark is not None and mark.day == day and not is_brought:
+            if mark is not None and not is_brought:
                 began_quote = total.began_quote(mark)
             if began_quote is None:
                 mark = _marked(state, venue, day, total)
@@ -119,7 +109,7 @@ class DailyLoss:
         for instrument in dict.fromkeys([*state.setup.instruments(venue), *state.account.positions]):
             if venue_of(instrument) == venue:
                 pnl_quote = self._pnl_quote(state, instrument)
-                if pnl_quote is not None or state.setup.watching(instrument):
+                if pnl_quote is not None:
                     total.put(instrument, pnl_quote)
         return total
 
@@ -154,9 +144,18 @@ def _marked(state: State, venue: str, day: int, total: Total) -> DayMarked:
         began = before.of or _as_summed(state, before, known)
         of = known | began
         for key, taken in state.brought.items():
-            if key in known and key in began and state.setup.watching(key):  # no other counts while it is held
+            if not state.setup.watching(key):
+                continue  # it does not count while it is held
+            if key not in known:
+                of.pop(key, None)  # what it is worth with that counts from when its market is seen
+            elif key in began:
                 of[key] += _gained_quote(state, taken)
     return DayMarked(venue=venue, day=day, pnl_quote=sum([of[key] for key in known]), of=of)
+
+
+def _is_all_known(state: State, venue: str, total: Total) -> bool:
+    """Whether the P&L of all that is traded at a venue is."""
+    return all(setup.instrument in total.known for setup in state.setup.strategies if setup.venue == venue)
 
 
 def _as_summed(state: State, mark: DayMarked, known: dict[str, float]) -> dict[str, float]:
@@ -169,7 +168,7 @@ def _as_summed(state: State, mark: DayMarked, known: dict[str, float]) -> dict[s
 def _gained_quote(state: State, taken: TakenOver) -> float:
     """What was gained since its entry on what was taken over."""
     if (touch := state.market(taken.instrument)) is None:
-        return 0.0  # the P&L of all is known, so nothing is left of it
+        return 0.0  # its P&L is known, so nothing is left of it
     definition, position = state.instruments[taken.instrument], Position()
     position.fill(definition, BUY if taken.amount > 0 else SELL, abs(taken.amount), taken.price)
     return position.pnl_quote(definition, mid(touch) * definition.tick_float)

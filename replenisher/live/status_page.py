@@ -13,6 +13,7 @@ LADDER = ("strategy", "instrument", "side", "#", "price", "size", "filled", "age
 LINE_MAX = 96  # characters of a line, its label aside
 SHOWN_TAUS = ("1s", "5s", "30s")
 SURE = "in brackets 95 % and of how many; the next sweep of a side ends a watch, means are of those still watched"
+NO_MARKET = ("", "last trade")  # what marks an instrument while it has none
 LEFT = {"strategy", "instrument", "side", "is"}
 AS_ASKED = ("amended", "canceled")
 NOT_AS_ASKED = ("rejected", "expired", "denied", "unknown")
@@ -183,6 +184,8 @@ def _holdings(answer: Answer) -> Iterator[tuple[str, str]]:
         pnl = "unknown" if held["pnl"] is None else f"{held['pnl']} {coin}"
         yield "P&L", f"{pnl}{worth}"
         yield "of which", parts
+        if Decimal(held["position"]) and held["mark_source"] in NO_MARKET:
+            yield "! loss limit", "while it has no market, what it gains or loses does not count"
         for currency, fees in held["fees_elsewhere"].items():
             yield "fees besides", f"{fees} {currency}, which neither P&L nor any limit counts"
     for account, balance in answer["balances"].items():

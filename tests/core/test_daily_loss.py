@@ -272,6 +272,83 @@ def test_an_instrument_whose_market_is_lost_does_not_blind_the_loss_limit(
     assert any(isinstance(wish, Pause) for wish in told)
 
 
+def seen(world: World, instrument: Instrument) -> tuple[Command, ...]:
+    """The market of one of several instruments, as the others of this world stand."""
+    snapshot = msgspec.structs.replace(world.venue.snapshot(world.at), instrument=instrument.key)
+    return world.tell(InstrumentDefined(at=0, instrument=instrument), snapshot)
+
+
+def holding_ether(lost_quote: int) -> World:
+    """A desk on two markets that holds ten lots on one of them, on which it has lost so much today."""
+    two = setup([("core", Wishes()), ("ether", Wishes())], limits=limits(max_daily_loss_quote=Decimal(5)))
+    world = World(replace(two, strategies=(two.strategies[0], replace(two.strategies[1], instrument=ETHER.key))))
+    world.open()
+    seen(world, ETHER)
+    lose_on(world, ETHER, 100_000 + 1_000 * lost_quote)
+    assert not world.state.pauses
+    return world
+
+
+def test_a_position_whose_market_a_life_has_not_seen_does_not_blind_the_loss_limit() -> None:
+    later = holding_ether(0).reborn()
+    later.open(epoch=2)
+
+    (pause,) = [wish for wish in lose_on(later, LINEAR, 106_000) if isinstance(wish, Pause)]
+
+    assert "6.00 lost today" in pause.reason
+
+
+def test_what_it_had_lost_today_counts_as_soon_as_its_market_is_seen() -> None:
+    later = holding_ether(4).reborn()
+    later.open(epoch=2)
+
+    assert not [wish for wish in lose_on(later, LINEAR, 102_000) if isinstance(wish, Pause)], "2 are lost"
+    (pause,) = [wish for wish in seen(later, ETHER) if isinstance(wish, Pause)]
+
+    assert "6.00 lost today" in pause.reason
+
+
+def test_what_it_loses_on_a_day_on_which_its_market_is_seen_late_counts_from_then_on() -> None:
+    later = holding_ether(4).reborn()
+    later.at += DAY_NS
+    later.open(epoch=2)
+
+    lose_on(later, LINEAR, 102_000)
+    told = seen(later, ETHER) + lose_on(later, ETHER, 102_000)
+    assert not [wish for wish in told if isinstance(wish, Pause)], "4 on the day before, and 4 on this"
+    (pause,) = [wish for wish in lose_on(later, ETHER, 102_100) if isinstance(wish, Pause)]
+
+    assert "6.10 lost today" in pause.reason
+
+
+def test_a_mark_of_one_sum_is_of_no_part_of_what_is_traded() -> None:
+    later = holding_ether(4).reborn()
+    later.state.day_marks[VENUE] = DayMarked(venue=VENUE, day=later.at // DAY_NS, pnl_quote=-4.0)  # of the day before
+    later.open(epoch=2)
+
+    assert not [wish for wish in lose_on(later, LINEAR, 106_000) if isinstance(wish, Pause)]
+    (pause,) = [wish for wish in seen(later, ETHER) if isinstance(wish, Pause)]
+
+    assert "6.00 lost today" in pause.reason
+
+
+@pytest.mark.parametrize("price", [9_000, 11_000])
+def test_what_was_taken_over_before_its_market_was_seen_counts_from_then_on(price: int) -> None:
+    world = holding_ether(0)
+    later = world.reborn()
+    later.open(epoch=2)
+    later.state.found[TakenOver, ETHER.key] = TakenOver(
+        instrument=ETHER.key, amount=Decimal("0.25"), price=Decimal(price)
+    )
+    later.tell(later.venue.snapshot(later.at))
+    lose_on(later, LINEAR, 103_000)
+    assert later.state.brought == {}
+
+    assert not [wish for wish in seen(later, ETHER) if isinstance(wish, Pause)], "250 were made or lost before"
+    (pause,) = [wish for wish in lose_on(later, ETHER, 103_000) if isinstance(wish, Pause)]
+    assert "6.00 lost today" in pause.reason
+
+
 def test_a_position_elsewhere_does_not_blind_the_loss_limit() -> None:
     world = quoting(ladder(1, 100), limits=limits(max_daily_loss_quote=Decimal(5)))
     elsewhere = msgspec.structs.replace(LINEAR, name="OLD")
