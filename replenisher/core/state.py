@@ -310,6 +310,9 @@ class State:
         before = self.instruments.get(instrument.key)
         self.instruments[instrument.key] = instrument
         self._weigh(instrument)
+        if before is not None and not instrument.counts_as(before) and self.account.position(instrument.key).size:
+            reason = f"an amount of {instrument.key} is worth something else than when what is held was traded"
+            self.halt(HaltCause.UNEXPLAINED_POSITION, reason, instrument.key)
         if (wanted := self.setup.signals.get(instrument.key)) is None:
             return
         is_same = before is not None and (before.tick, before.lot) == (instrument.tick, instrument.lot)

@@ -145,6 +145,14 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The whole lots in a wire amount, rounded down."""
         return int(amount // self.lot)
 
+    def counts_as(self, other: "Instrument") -> bool:
+        """Whether an amount of one is worth what the same amount of the other is."""
+        return (self.contract_value, self.inverse, self.settlement_currency) == (
+            other.contract_value,
+            other.inverse,
+            other.settlement_currency,
+        )
+
     def is_too_small(self, amount: Decimal, price: Decimal) -> bool:
         """Whether an order of a wire amount is below one of the venue's minimums."""
         return amount < self.min_amount or self.notional_quote(amount, price) < self.min_notional

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from replenisher.core.absence import why_absent
@@ -275,6 +276,34 @@ def test_what_the_operator_accepts_is_taken_over_as_nobodys(position: str, is_re
     assert world.state.account.inventories[KEY] == {"core": Decimal("0.010"), EXTERNAL: rest}
     assert absence(world) == ""
     assert world.shown() == set(ladder(1))
+
+
+@pytest.mark.parametrize("is_reborn", [False, True])
+@pytest.mark.parametrize("is_held", [False, True])
+def test_what_is_held_of_a_contract_that_is_worth_something_else_now_is_no_gain_but_a_halt(
+    is_held: bool, is_reborn: bool
+) -> None:
+    world = quoting()
+    if is_held:
+        world.venue.fill(world.at_venue(world.order(Side.BUY)), 10, world.at)
+        world.settle()
+    tenfold = msgspec.structs.replace(LINEAR, contract_value=Decimal(10), version=2)
+
+    if is_reborn:
+        world = world.reborn()
+        world.venue.instrument = tenfold
+        world.open(epoch=2)
+    else:
+        world.tell(InstrumentDefined(at=0, instrument=tenfold), world.venue.snapshot(world.at))
+        world.settle()
+
+    worth = f"halted: an amount of {KEY} is worth something else than when what is held was traded"
+    assert absence(world) == (worth if is_held else "")
+    assert len(world.venue.resting()) == (0 if is_held else 2)
+
+    world.tell(ResumeAsked(at=0, reason="the venue has told so, and what is held is right"))
+    go_on(world, 12 * SECOND)
+    assert absence(world) == ""
 
 
 def test_a_halt_for_a_position_outlives_the_process_and_a_plain_resume() -> None:
