@@ -334,6 +334,7 @@ def _start(state: State, event: Started) -> None:
     state.epoch, state.counter = event.epoch, 0
     state.forget_the_present()
     starting.look_after_what_was_left(state)
+    state.slots.begin({setup.id: setup.policy.refill for setup in state.setup.strategies})
     if not is_first:
         _inherit_budgets(state, event.at)
     state.first_started_at = state.first_started_at or event.at

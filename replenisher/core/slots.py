@@ -5,7 +5,7 @@ the ladder is refilled at once; a slot emptied *by a fill* comes back as the ref
 refused waits for what would make the next one succeed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
@@ -65,8 +65,13 @@ class Slot(msgspec.Struct):
         """A fill has emptied the slot."""
         self.was_eaten = True
         self.eaten_at = at
-        self.opens_at = at + policy.delay_ns
-        self.awaits_opposite = policy.mode is OPPOSITE_SIDE
+        self.awaits_opposite = True
+        self.wait(policy)
+
+    def wait(self, policy: RefillPolicy) -> None:
+        """What was eaten comes back as the policy says."""
+        self.opens_at = self.eaten_at + policy.delay_ns
+        self.awaits_opposite = self.awaits_opposite and policy.mode is OPPOSITE_SIDE
         most = policy.max_per_minute
         if most is not None and len(self.refills) >= most:
             self.opens_at = max(self.opens_at, self.refills[-most] + MINUTE_NS)
@@ -138,6 +143,13 @@ class Slots:
         """What must outlive the process: all but what was said about the market as it stood."""
         replace = msgspec.structs.replace
         return [(key, replace(slot, refused_at_touch=None)) for key, slot in self.by_key.items()]
+
+    def begin(self, policies: Mapping[str, RefillPolicy]) -> None:
+        """A life begins, perhaps with other policies than those by which a slot was closed."""
+        for (strategy, *_), slot in self.by_key.items():
+            if slot.was_eaten and not slot.refusals and (policy := policies.get(strategy)) is not None:
+                slot.wait(policy)
+                self._closed(slot)
 
     def known(self, key: SlotKey) -> Slot:
         """What is remembered of a slot, to be looked at only: a decision leaves no trace here."""

@@ -12,7 +12,21 @@ from replenisher.model.command import AmendOrder, CancelOrder, Command, Intent, 
 from replenisher.model.event import OrderRejected, OrderReported, RejectReason, ResumeAsked
 from replenisher.model.order import Side
 from replenisher.model.step import Quote
-from tests.core.world import BID, MS, SECOND, World, buy, ladder, policy, quoting, sell, want, wishes_of
+from tests.core.world import (
+    BID,
+    MS,
+    SECOND,
+    Wishes,
+    World,
+    buy,
+    ladder,
+    one_strategy,
+    policy,
+    quoting,
+    sell,
+    want,
+    wishes_of,
+)
 
 LADDER = (buy(0, 99_980), sell(0, 100_020))
 
@@ -112,6 +126,35 @@ def test_a_level_waits_for_its_mirror_and_both_come_back_together() -> None:
     assert places(first) == places(another_level) == []
     assert {place.side for place in places(mirror)} == set(Side)
     assert all(place.level == 0 for place in places(mirror))
+
+
+@pytest.mark.parametrize(
+    "before",
+    [RefillPolicy(mode=RefillMode.OPPOSITE_SIDE), RefillPolicy(delay_ns=86_400 * SECOND)],
+    ids=["its mirror", "a day"],
+)
+def test_a_level_comes_back_as_the_policy_of_this_life_says(before: RefillPolicy) -> None:
+    """Whatever it waited for in the life before."""
+    world = refilling(before)
+    eat(world, Side.BUY)
+
+    later = world.reborn(one_strategy(Wishes(ladder(1)), policy=policy(RefillPolicy(delay_ns=3 * SECOND))))
+    assert [place.side for place in places(later.open(epoch=2))] == [Side.SELL]
+    (place,) = places(later.wait(3 * SECOND))
+
+    assert (place.side, place.intent) == (Side.BUY, Intent.REFILL)
+
+
+@pytest.mark.parametrize("waits", [RefillPolicy(mode=RefillMode.OPPOSITE_SIDE), RefillPolicy(delay_ns=60 * SECOND)])
+def test_a_restart_lets_nothing_come_back_sooner(waits: RefillPolicy) -> None:
+    world = refilling(waits)
+    eat(world, Side.BUY)
+
+    later = world.reborn()
+    later.open(epoch=2)
+    later.wait(50 * SECOND)
+
+    assert [order.side for order in later.live()] == [Side.SELL]
 
 
 def test_a_partly_eaten_level_waits() -> None:
