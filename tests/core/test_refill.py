@@ -104,6 +104,17 @@ def test_a_refill_that_was_refused_is_still_a_refill_when_it_is_tried_again() ->
     assert again.intent is Intent.REFILL
 
 
+def test_a_refill_that_was_refused_is_none_of_those_that_may_be_in_a_minute() -> None:
+    world = refilling(RefillPolicy(max_per_minute=2))
+    world.venue.fill(world.at_venue(world.order(Side.BUY)), 10, world.at)
+    world.hear()
+
+    refused(world, RejectReason.NOT_SENT)
+    world.settle()
+
+    assert [len(places(eat(world, Side.BUY))) for _ in range(2)] == [1, 0]
+
+
 def test_a_level_comes_back_only_so_often_in_a_minute() -> None:
     world = refilling(RefillPolicy(max_per_minute=2))
     first_at = world.at
