@@ -26,6 +26,7 @@ from replenisher.venues.ccxt.link import Asked, FetchBook, FetchTicker, FetchTra
 from replenisher.venues.ccxt.tickers import TICKER, Tickers
 
 BOOK, TRADES = "book ", "trades "  # the streams, with the instrument's name behind
+ANEW = "an instrument was defined anew"
 PRINTS_MAX = 1000  # ids of prints that are remembered, so that none is told twice
 
 
@@ -79,6 +80,8 @@ class Market:
                 self.listed[key] = Listed(str(market["symbol"]), fresh, str(market.get("id") or ""))
                 if name in self._traded:
                     self.traded[key] = self.listed[key]
+                if (before := self._feeds.get(name)) is not None:
+                    self._lose(before, ANEW, at)  # it was counted in the old ticks
                 self._feeds[name] = Feed(fresh, self._link.tell, self._link.settings.ghost_ns)
                 self._link.tell(InstrumentDefined(at=at, instrument=fresh))
             is_open = market.get("active") is not False

@@ -32,7 +32,7 @@ from replenisher.venues.ccxt.link import (
     MeasureClock,
     Settings,
 )
-from replenisher.venues.ccxt.market import BOOK, TRADES, Market
+from replenisher.venues.ccxt.market import ANEW, BOOK, TRADES, Market
 from replenisher.venues.ccxt.tickers import TICKER
 from replenisher.venues.ccxt.trading import Trading
 from replenisher.venues.venue import Capabilities
@@ -217,7 +217,7 @@ class CcxtVenue:
     def _markets_told(self, markets: Any, at: int) -> None:
         is_changed = self._market.offered(markets, at)
         if self._phase is Phase.UP and is_changed:
-            self._doubt("an instrument was defined anew", at)
+            self._doubt(ANEW, at)
         elif self._phase is Phase.LOADING and not self._market.traded:
             self._end_session("none of the instruments is offered", at)
         elif self._phase is Phase.LOADING:

@@ -249,6 +249,18 @@ def test_a_price_off_the_grid_loses_the_book_and_the_markets_are_read_again() ->
     assert (str(defined.tick), defined.version) == ("0.05", 2)
 
 
+def test_an_instrument_that_is_defined_anew_loses_the_book_that_counts_in_the_old_ticks() -> None:
+    desk = Desk(settings=Settings(markets_every_ns=S)).up()
+    desk.book(BID, ASK)
+    desk.heard()
+
+    desk.later(S)
+    desk.answer("load_markets", {"BTC/USDT": MARKET | {"precision": {"price": 0.01, "amount": 0.001}}})
+
+    assert [type(fact) for fact in desk.heard()] == [FeedLost, InstrumentDefined]
+    assert desk.restarts == ["an instrument was defined anew"]
+
+
 # --- What is ours ------------------------------------------------------------------------------------------------
 
 
