@@ -115,6 +115,8 @@ class CcxtVenue:
             case LogIn() | LookAtRights() | HoldSwitch() if not self._trading.is_open:
                 if self._is_of_these_streams(call) and (reason := self._trading.answered(call, value, at)):
                     self._end_session(reason, at)
+            case LogIn() | LookAtRights():
+                pass  # asked before streams began anew that a session has come to stand with
             case _:
                 self._distrust(self._trading.answered(call, value, at), at)
 
@@ -135,6 +137,8 @@ class CcxtVenue:
             case LogIn() | LookAtRights() | HoldSwitch() if not self._trading.is_open:
                 if self._is_of_these_streams(call) and (reason := self._trading.failed(call, failure, at)):
                     self._end_session(reason, at, is_refusal=refuses_key(self._exchange.id, failure))
+            case LogIn() | LookAtRights():
+                pass
             case _:
                 reason = self._trading.failed(call, failure, at)
                 self._distrust(reason, at, is_refusal=failure.kind == "NotSupported")

@@ -100,6 +100,49 @@ def test_a_key_that_is_refused_is_no_use_again_and_a_lost_answer_is(kind: str, i
     assert "load_markets" in desk.calls()
 
 
+def test_an_answer_to_a_login_of_streams_that_have_ended_opens_no_second_session() -> None:
+    desk = Desk()
+    desk.venue.start(T0)
+    desk.answer("load_markets", {"BTC/USDT": MARKET})
+    desk.answer("fetch_time", desk.at // MS)
+    late = desk.call("fetch_balance")
+    desk.cut("a socket ended")
+    desk.later(1 * S)
+    desk.answer("load_markets", {"BTC/USDT": MARKET})
+    desk.answer("fetch_time", desk.at // MS)
+    desk.answer("fetch_balance", {})
+    desk.fail("cancel_order", "OrderNotFound")
+    assert desk.one(SessionOpened).venue == "x"
+
+    desk.venue.answered(late.number, {}, desk.at)
+
+    assert "cancel_order" not in desk.calls()
+    assert desk.heard() == []
+
+
+@pytest.mark.parametrize("is_login", [True, False])
+def test_a_failure_of_a_login_of_streams_that_have_ended_ends_no_session(is_login: bool) -> None:
+    desk = Desk()
+    desk.venue.start(T0)
+    desk.answer("load_markets", {"BTC/USDT": MARKET})
+    desk.answer("fetch_time", desk.at // MS)
+    late = desk.call("fetch_balance")
+    if not is_login:
+        desk.venue.answered(late.number, {}, desk.at)
+        late = desk.call("cancel_order")
+    desk.cut("a socket ended")
+    desk.later(1 * S)
+    desk.answer("load_markets", {"BTC/USDT": MARKET})
+    desk.answer("fetch_time", desk.at // MS)
+    desk.answer("fetch_balance", {})
+    desk.fail("cancel_order", "OrderNotFound")
+    desk.heard()
+
+    desk.venue.failed(late.number, Failure("RequestTimeout", "late"), desk.at)
+
+    assert desk.heard() == []
+
+
 def test_attempts_are_further_and_further_apart() -> None:
     desk = Desk()
     desk.venue.start(T0)
