@@ -30,7 +30,7 @@ from replenisher.model.command import (
 )
 from replenisher.model.event import NotSent, RejectReason, SessionOpened
 from replenisher.model.order import Request
-from replenisher.model.units import HOUR_NS, SECOND_NS
+from replenisher.model.units import HOUR_NS, MS_NS, SECOND_NS
 from replenisher.venues.ccxt.calls import Call, Failure, Watch
 from replenisher.venues.ccxt.errors import verdict
 from replenisher.venues.ccxt.holdings import UNREADABLE, charges_of, execution_id, fees_of, fill_of
@@ -84,6 +84,7 @@ class Trading:
         self._questions = Questions(link, listed, self._names, self._resting, self._entry.is_placing)
         self._due: dict[Asked, int] = {}  # what is asked again and again, and when next
         self._unanswered = 0
+        self._begun_at: int | None = None  # the venue time of the first session of this life
         self._known_until: dict[str, int] = {}  # per instrument: the venue time of the newest fill that was told
         self._told: deque[tuple[str, tuple[str, str]]] = deque(maxlen=TOLD_MAX)  # the newest: instrument, execution
         self._told_set: set[tuple[str, tuple[str, str]]] = set()
@@ -126,6 +127,8 @@ class Trading:
 
     def watch(self, at: int) -> None:
         """Begin every stream, and ask at once for what was missed before it."""
+        if self._begun_at is None:
+            self._begun_at = self._link.clock.venue_time(at)
         for key, listed in self._listed.items():
             self._known_until.setdefault(key, self._link.clock.venue_time(at))
             if self._link.exchange.can("watchOrders"):
@@ -281,9 +284,13 @@ class Trading:
     # --- Our fills ------------------------------------------------------------------------------------------------
 
     def _fills(self, key: str, trades: Sequence[Mapping[str, Any]], at: int, *, is_asked: bool) -> None:
-        """Executions, told once each. Where a stream leaves the fee out, the question that has it is asked at once."""
+        """Executions, told once each. Where a stream leaves the fee out, the question that has it is asked at once.
+
+        Some streams begin with the last trades of the account, however old. Of what this life did not see the engine
+        asks from where its books end, and what was traded before they began is none of theirs.
+        """
         for trade in trades:
-            if (key, execution_id(trade)) in self._told_set:
+            if (key, execution_id(trade)) in self._told_set or (not is_asked and self._is_of_before(trade)):
                 continue
             if not is_asked and not fees_of(trade):
                 self._due[CheckFills(key)] = at
@@ -291,6 +298,10 @@ class Trading:
                 self._tell_fill(key, trade, at)
             elif all(execution_id(held) != execution_id(trade) for _, held in self._held):
                 self._held.append((key, dict(trade)))
+
+    def _is_of_before(self, trade: Mapping[str, Any]) -> bool:
+        """Whether an execution is older than the first session of this life."""
+        return int(trade["timestamp"]) * MS_NS < (self._begun_at or 0) - OVERLAP_NS
 
     def _release(self, at: int) -> None:
         """Tell what was kept back, as far as it can be named now or never will be."""

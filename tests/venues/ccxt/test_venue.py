@@ -361,6 +361,31 @@ def test_a_stream_that_leaves_out_the_fee_makes_us_ask_for_it() -> None:
     assert desk.one(OrderFilled).fee_currency == "USDT"
 
 
+def test_what_a_stream_tells_of_before_the_first_session_is_left_to_the_questions() -> None:
+    """Kraken's stream begins with the last fifty trades of the account, Kraken's of futures with the last hundred."""
+    desk = Desk().up()
+
+    desk.watch("fills", [trade("traded by hand", at=T0 - 3600 * S), trade("ours", at=T0 + MS)])
+
+    assert desk.one(OrderFilled).trade_id == "ours"
+
+
+def test_what_a_stream_tells_of_the_time_between_two_sessions_is_told() -> None:
+    desk = Desk().up()
+    desk.at += 3600 * S
+    desk.venue.suspended(desk.at)
+    desk.later(1 * S)
+    desk.answer("load_markets", {"BTC/USDT": MARKET})
+    desk.answer("fetch_time", desk.at // MS)
+    desk.answer("fetch_balance", {})
+    desk.fail("cancel_order", "OrderNotFound")
+    desk.heard()
+
+    desk.watch("fills", [trade("meanwhile", at=T0 + 1800 * S)])
+
+    assert desk.one(OrderFilled).trade_id == "meanwhile"
+
+
 def test_a_fill_that_overtakes_the_answer_to_its_place_waits_for_its_name() -> None:
     desk = Desk().up()
     desk.venue.send([place()], desk.at)
