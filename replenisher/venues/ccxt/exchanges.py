@@ -67,6 +67,7 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     wallet: Mapping[str, str] = {}  # of `fetch_balance`, where contracts are paid from a wallet of their own
     cash_rows: CashRows | None = None  # of that wallet, else of the only one
     cash_doubt: str = ""  # why what it tells as our cash of contracts may be more than that, or less
+    streams_fees: bool = True  # what the stream of fills says that one cost is so; else it is asked for
     fees_are_cash: bool = False  # every fee is taken in what the instrument settles in, and never in another coin
     pays_at_settlement: bool = False  # what fills of contracts realize is cash only once it is settled
     cash_log: str = ""  # the method that asks for Deribit's log of cash; empty where there is none that we can read
@@ -185,6 +186,7 @@ OKX = Traits(
     funding_until="end",
     open_limit=100,
     has_switch=True,
+    streams_fees=False,  # there ccxt leaves them their sign, by which a fee is negative and a rebate is not
 )
 
 FUNDED = frozenset(
