@@ -153,6 +153,34 @@ def test_orphans_are_canceled_as_soon_as_the_market_connection_is_there() -> Non
     assert labels(far, MARKET) == [OURS]
 
 
+def test_a_market_connection_whose_login_has_lapsed_is_dialed_again_and_the_orphans_are_canceled_over_it() -> None:
+    far = make_open()
+    far.venue.send([place()], far.at)
+    far.venue.closed(TRADING, "reset", far.at)
+
+    told = far.answer(MARKET, BY_LABEL, error={"code": 13009, "message": "unauthorized"})
+    assert [fact.reason for fact in of_kind(told, FeedLost)] == ["the login has lapsed: 13009 unauthorized"]
+    far.venue.closed(MARKET, "closed", far.at)
+    far.wait(500 * MS)
+    far.requests[MARKET].clear()
+    far.connect(MARKET)
+    far.live(S, MARKET)
+
+    assert labels(far, MARKET) == [OURS]
+
+
+def test_a_book_that_is_refused_to_who_is_not_logged_in_is_asked_for_after_a_login() -> None:
+    far = make_open()
+    far.book(5, 3)  # a gap
+    unsubscription = far.take(MARKET, "public/unsubscribe")
+    far.reply(MARKET, unsubscription, unsubscription["params"]["channels"])
+
+    refusal = {"code": 13778, "message": "raw_subscriptions_not_available_for_unauthorized"}
+    far.answer(MARKET, "public/subscribe", error=refusal)
+
+    assert [close.connection for close in far.closes] == [MARKET]
+
+
 def test_a_session_that_stands_again_looks_after_its_orders_itself() -> None:
     far = make_open()
     far.venue.send([place()], far.at)

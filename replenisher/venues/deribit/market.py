@@ -30,7 +30,7 @@ from replenisher.venues.deribit.grid import Grid, OffGrid
 from replenisher.venues.deribit.link import SUBSCRIBE_COST, Link
 from replenisher.venues.deribit.orphans import Orphans
 from replenisher.venues.deribit.platform import Platform
-from replenisher.venues.deribit.refusals import rejection
+from replenisher.venues.deribit.refusals import is_lapse, rejection
 from replenisher.venues.deribit.settings import Settings, Watched
 from replenisher.venues.deribit.words import (
     Abandon,
@@ -196,6 +196,8 @@ class Market:
                 self._look_at = at + self._settings.look_every_ns
                 self._look_at_platform(at)
                 self._define(self._definitions.begin(at), at)
+            case Answered(reply=reply) if reply.error and is_lapse(reply.error.code):
+                self._told(self.link.give_up(f"the login has lapsed: {reply.error}"), at)
             case Answered(what=Chore.LOOK_AT_PLATFORM, reply=reply):
                 self._platform_answered(reply, at)
             case Answered(what=Define(name=name), reply=reply):

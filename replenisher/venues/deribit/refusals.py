@@ -11,6 +11,7 @@ _HALTED = RejectReason.HALTED
 _RATE = RejectReason.RATE
 
 TOO_MANY_REQUESTS = 10028
+RAW_WITHOUT_LOGIN = 13778
 
 REJECTIONS: dict[int, RejectReason] = {
     11054: RejectReason.POST_ONLY,
@@ -26,7 +27,7 @@ REJECTIONS: dict[int, RejectReason] = {
     **dict.fromkeys((10003, 10005, 10006, 10007, 10011, 10023, 10026, 10043, 13910, 13918), _PRICE),
     **dict.fromkeys((10000, 13009), _LOGIN),
     **dict.fromkeys((10019, 10029, 10072, 11042, 11055, 11056, 11098), _PERMISSION),
-    **dict.fromkeys((13004, 13012, 13021, 13031, 13037, 13403, 13778), _PERMISSION),
+    **dict.fromkeys((13004, 13012, 13021, 13031, 13037, 13403, RAW_WITHOUT_LOGIN), _PERMISSION),
     **dict.fromkeys((10012, 10040, 10041, 11046, 11051, 13019, 13025, 13043, 13503), _HALTED),
     **dict.fromkeys((TOO_MANY_REQUESTS, 10047, 10066), _RATE),
     # Refused for what the request is. Ours to mend, not to repeat.
@@ -51,6 +52,11 @@ def is_no_permission(code: int) -> bool:
 def is_no_login(code: int) -> bool:
     """Whether a login was refused for the key. Of anything else such a code may say that a login has lapsed."""
     return REJECTIONS.get(code) in (_PERMISSION, _LOGIN)
+
+
+def is_lapse(code: int) -> bool:
+    """Whether something was refused that whoever is logged in may do: the login has lapsed."""
+    return code == RAW_WITHOUT_LOGIN or REJECTIONS.get(code) is _LOGIN
 
 
 def rejection(code: int) -> RejectReason | None:
