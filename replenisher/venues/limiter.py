@@ -29,6 +29,13 @@ class Bucket(msgspec.Struct, kw_only=True):
         """Nothing is sure to be in it as of then."""
         self.credits, self.counted_at = 0.0, at
 
+    def resize(self, capacity: int, per_second: float, at: int) -> None:
+        """It holds so much from now on: what was spent lately is missing of that, too, and is no debt of its own."""
+        self._refill(at)
+        missing = self.capacity - self.credits
+        self.capacity, self.per_second = capacity, per_second
+        self.credits = max(capacity - missing, min(self.credits, 0.0))
+
     def take(self, cost: int, at: int) -> bool:
         """Pay `cost` if there are credits for it."""
         self._refill(at)

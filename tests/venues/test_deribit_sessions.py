@@ -5,7 +5,7 @@ from typing import TypeVar
 import msgspec
 import pytest
 
-from replenisher.model.command import AskOpenOrders, AskTrades, PlaceOrder
+from replenisher.model.command import AskBalance, AskOpenOrders, AskTrades, PlaceOrder
 from replenisher.model.event import (
     CancelsSent,
     CoverLost,
@@ -121,6 +121,20 @@ def test_cancels_of_orphans_are_no_more_than_the_venue_allows_and_each_has_its_t
 
     first, second, third, fourth = (order.order_id for order in (place(), *map(another, range(2, 5))))
     assert sent[:6] == [[(each,)] for each in (first, second, third, fourth, first, second)]
+    assert len(labels(far, MARKET)) == 1 + 8
+
+
+def test_cancels_of_orphans_are_no_more_than_the_venue_has_granted_whatever_is_configured() -> None:
+    far = make_open(settings=Settings(orders_per_s=30, orders_burst=100))
+    far.venue.send([AskBalance(venue="deribit", currency="BTC", deadline=far.at + 5 * S)], far.at)
+    granted = {"matching_engine": {"trading": {"total": {"rate": 2, "burst": 5}}}}
+    far.answer(TRADING, "private/get_account_summary", {"currency": "BTC", "balance": 1.0, "limits": granted})
+
+    far.venue.send([place(), *map(another, range(2, 5))], far.at)  # one credit is left
+    far.venue.closed(TRADING, "reset", far.at)
+
+    assert len(labels(far, MARKET)) == 1
+    far.live(4 * S, MARKET)
     assert len(labels(far, MARKET)) == 1 + 8
 
 

@@ -33,6 +33,7 @@ class Orphans:
     def __init__(self, venue: str, credits: Bucket, facts: list[Event]) -> None:
         self._venue = venue
         self._credits = credits
+        self._burst, self._per_s = credits.capacity, credits.per_second  # what we are to ask for at most
         self._way: Link | None = None
         self._facts = facts
         self._may_rest: dict[str, int] = {}  # order id -> session time after which its place cannot be granted
@@ -42,6 +43,10 @@ class Orphans:
     def take_way(self, way: Link) -> None:
         """This is the market connection now."""
         self._way = way
+
+    def granted(self, per_s: float, burst: float, at: int) -> None:
+        """The venue has said how often it may be asked."""
+        self._credits.resize(max(1, min(self._burst, int(burst))), min(self._per_s, per_s), at)
 
     def asked(self, commands: Sequence[OrderCommand], at: int) -> None:
         """These go out about orders."""

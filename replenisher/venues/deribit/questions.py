@@ -55,6 +55,7 @@ class Questions:
         link: Link,
         own_changes: OwnChanges,
         cash_credits: Bucket,
+        granted: Callable[[float, float, int], None],
         facts: list[Event],
     ) -> None:
         self._venue = venue
@@ -63,6 +64,7 @@ class Questions:
         self._clock = clock
         self._link = link
         self._own_changes = own_changes
+        self._granted = granted  # is told how often we may ask a second, and at once
         self._facts = facts
         self._pool: private.Pool | None = None  # what we may ask for, as told last
         self._own_trades = OwnTrades()
@@ -209,16 +211,17 @@ class Questions:
                     unsettled=summary.session_rpl,
                     venue_time=reply.venue_time,
                 )
-                return (balance, *self._granted(summary.granted, at))
+                return (balance, *self._rate_granted(summary.granted, at))
             case AskTrades():
                 raise AssertionError("trades are asked for page by page")
             case _:
                 assert_never(what)
 
-    def _granted(self, pool: private.Pool | None, at: int) -> Iterator[RateGranted]:
+    def _rate_granted(self, pool: private.Pool | None, at: int) -> Iterator[RateGranted]:
         """How often we may ask, where that is news."""
         if pool is not None and pool != self._pool:
             self._pool = pool
+            self._granted(pool.rate, pool.burst, at)
             yield RateGranted(at=at, venue=self._venue, per_s=pool.rate, burst=pool.burst)
 
     def _positions(self, scope: str, reply: codec.Frame, at: int) -> tuple[Event, ...]:

@@ -107,7 +107,7 @@ class Trading:
         self._own_orders = OwnOrders(venue, is_ours, instruments, orphans, self._own_changes)
         listed = Listed(venue, names, instruments)
         self._questions = Questions(
-            venue, self._own_orders.fill, listed, clock, link, self._own_changes, cash_credits, facts
+            venue, self._own_orders.fill, listed, clock, link, self._own_changes, cash_credits, orphans.granted, facts
         )
 
     def received(self, frame: str | bytes, at: int) -> None:
