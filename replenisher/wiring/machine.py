@@ -16,6 +16,7 @@ from replenisher.live.accepted import alarms, reasons
 from replenisher.live.control import ask
 from replenisher.live.sole import sole_daemon
 from replenisher.live.stated import kept
+from replenisher.model.command import Halt, Pause
 from replenisher.model.units import SECOND_NS
 from replenisher.store import halts, leases, schema, tables
 from replenisher.store.database import Database, explained
@@ -24,7 +25,7 @@ from replenisher.store.segments import segments
 from replenisher.venues.doctor import Finding, Light
 from replenisher.wiring.books import accounts_of, require_database
 from replenisher.wiring.child import exchange_id_of
-from replenisher.wiring.memory import require_journal
+from replenisher.wiring.memory import latches
 
 MACHINE = "this machine"
 MB, GB = 10**6, 10**9
@@ -35,10 +36,14 @@ def about_machine(config: Config) -> Iterator[Finding]:
     """What a life of the daemon would stand on."""
     yield _data_directory(config)
     yield _disk(config)
-    yield _journal(config)
+    journal, here = _journal(config)
+    yield journal
     yield (database := _database(config))
+    standing: tuple[Standing, ...] = ()
     if database.light is Light.GREEN:
-        yield from _accounts(config)
+        found, standing = _accounts(config)
+        yield from found
+    yield from _latched(standing, here)
     yield from _statements(config)
 
 
@@ -77,22 +82,21 @@ def _disk(config: Config) -> Finding:
     return _found("disk", light, f"{free / GB:,.1f} GB free", advice)
 
 
-def _journal(config: Config) -> Finding:
-    """Whether the newest segment can be read, from which the next life would start; nothing of it is changed."""
+def _journal(config: Config) -> tuple[Finding, list[Halt | Pause]]:
+    """Whether what the next life would start from can be read, and what of it would keep that from quoting."""
     directory = config.data_dir / "journal"
     try:
         known = segments(directory)
         size = sum(segment.size for segment in known)
-        require_journal(config)
+        here = latches(config)
     except (ReplenisherError, OSError) as error:
         advice = "move the journal away and look what the venue says of orders and positions before trading"
-        return _found("journal", Light.RED, str(error), advice)
+        return _found("journal", Light.RED, str(error), advice), []
     if not known:
-        return _found("journal", Light.GREEN, "none yet")
+        return _found("journal", Light.GREEN, "none yet"), []
     what = f"{len(known)} segment{'s' if len(known) > 1 else ''} of {size / MB:,.1f} MB"
-    return _found(
-        "journal", Light.GREEN, f"{what}, {config.journal.keep_days} days are kept, fsync {config.journal.fsync}"
-    )
+    kept = f"{config.journal.keep_days} days are kept, fsync {config.journal.fsync}"
+    return _found("journal", Light.GREEN, f"{what}, {kept}"), here
 
 
 def _database(config: Config) -> Finding:
@@ -116,8 +120,8 @@ def _database(config: Config) -> Finding:
     return _found("database", Light.GREEN, f"{name}, up to date")
 
 
-def _accounts(config: Config) -> Iterator[Finding]:
-    """What the database knows of the accounts: who may trade on each, and what keeps everybody from it."""
+def _accounts(config: Config) -> tuple[list[Finding], tuple[Standing, ...]]:
+    """What the database knows of the accounts: who may trade on each, and what has halted everybody there."""
     exchange_id = exchange_id_of(config) or "a new one" if config.starts_exchange else None
     accounts = accounts_of(config, exchange_id)
     now, rows, standing = 0, dict[str, Any](), tuple[Standing, ...]()
@@ -130,10 +134,7 @@ def _accounts(config: Config) -> Iterator[Finding]:
                     halts.standing(connection, accounts) if _has(connection, tables.halts) else (),
                 )
             )
-    for venue in accounts:
-        yield _lease(config, f"lease {venue}", rows.get(venue), now)
-    if standing:
-        yield _halted(standing)
+    return [_lease(config, f"lease {venue}", rows.get(venue), now) for venue in accounts], standing
 
 
 def _rows(connection: Connection, accounts: Mapping[str, str]) -> dict[str, Any]:
@@ -146,10 +147,26 @@ def _has(connection: Connection, table: Table) -> bool:
     return inspect(connection).has_table(table.name)
 
 
-def _halted(standing: Sequence[Standing]) -> Finding:
-    """A life would end at once, because an earlier one has halted the account, with whatever data directory."""
-    reasons = "; ".join(f"{halt.reason}, on {leases.moment(halt.at)}" for halt in standing)
-    return _found("halts", Light.RED, reasons, 'find out why, then `replenisher resume --reason "…"`')
+def _latched(standing: Sequence[Standing], here: Sequence[Halt | Pause]) -> Iterator[Finding]:
+    """What keeps a life from quoting: it ends at once for a halt, and shows nothing while it is paused.
+
+    An account may have been halted with whatever data directory. What no recorder has brought to the database yet the
+    journal says; and it alone knows of every pause.
+    """
+    halts = {halt.cause: halt.reason for halt in here if isinstance(halt, Halt)}
+    halts |= {halt.cause: f"{halt.reason}, on {leases.moment(halt.at)}" for halt in standing}
+    if halts:
+        advice = 'find out why, then `replenisher resume --reason "…"`'
+        yield _found("halts", Light.RED, "; ".join(halts.values()), advice)
+    pauses = [_paused(pause) for pause in here if isinstance(pause, Pause)]
+    if pauses:
+        yield _found("pauses", Light.AMBER, "; ".join(pauses), "`replenisher resume` ends what does not end by itself")
+
+
+def _paused(pause: Pause) -> str:
+    who = pause.strategy or "everything"
+    until = leases.moment(pause.until) if pause.until else "an operator resumes"
+    return f"{who} is paused until {until}: {pause.reason}"
 
 
 def _statements(config: Config) -> Iterator[Finding]:

@@ -5,10 +5,14 @@ from contextlib import suppress
 from typing import Any
 
 from replenisher.config import Config
+from replenisher.core.replay import fold
+from replenisher.core.state import State
 from replenisher.errors import ReplenisherError, Unreachable
 from replenisher.live.birth import lift
 from replenisher.live.clock import SessionClock
 from replenisher.live.sole import sole_daemon
+from replenisher.model.command import Halt, Pause
+from replenisher.store.boot import look
 from replenisher.store.journal import Fsync, Journal, Policy
 from replenisher.store.segments import read_header, segments, whole_records
 from replenisher.wiring.books import database_upgrade, require_database
@@ -39,6 +43,16 @@ def open_journal(config: Config) -> Journal:
 def record_task(config: Config, tenancy: Tenancy | None = None) -> Task:
     """What the recorder of this configuration does; it keeps the lease of a life that trades."""
     return Task(str(config.data_dir / "journal"), config.database_url, RECORDER_S_MAX, tenancy)
+
+
+def latches(config: Config) -> list[Halt | Pause]:
+    """What would keep the next life from quoting, as the journal remembers it; nothing of it is changed."""
+    if (boot := look(config.data_dir / "journal")) is None:
+        return []
+    state, at = State.load(setup_of(config), boot.snapshot), SessionClock().now()
+    fold(state, boot.steps)
+    pauses = [pause for pause in state.pauses.values() if not pause.until or at < pause.until]
+    return [*state.halts.values(), *pauses]
 
 
 def resume(config: Config, reason: str) -> dict[str, Any]:

@@ -12,8 +12,13 @@ import pytest
 
 from replenisher.config import Config, load
 from replenisher.exchange.ledger import Opened
+from replenisher.live.birth import begin
+from replenisher.live.clock import SessionClock
 from replenisher.live.sole import sole_daemon
 from replenisher.live.stated import Outcome, Stated, keep
+from replenisher.model.command import Command, Halt, HaltCause, Pause
+from replenisher.model.event import Event, PauseAsked, Woke
+from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
 from replenisher.store import leases
 from replenisher.store.database import Database
@@ -22,6 +27,8 @@ from replenisher.venues.doctor import Finding, Light
 from replenisher.wiring.books import database_upgrade
 from replenisher.wiring.child import ledger_of
 from replenisher.wiring.machine import about_machine
+from replenisher.wiring.memory import open_journal, resume
+from replenisher.wiring.setup import setup_of
 from tests.stories.desk import PAPER, contents
 
 
@@ -127,3 +134,41 @@ def test_a_directory_that_somebody_holds_without_an_answer_is_red(config: Config
         f"another process holds {config.data_dir} and does not answer",
     )
     assert look(config)["data directory"].light is Light.GREEN
+
+
+def left_with(config: Config, fact: Event, *commands: Command) -> None:
+    """A life has heard this, done that for it, and ended."""
+    journal = open_journal(config)
+    begin(journal, setup_of(config), fact.at)
+    journal.append(Step(number=journal.step + 1, at=fact.at, events=(fact,), commands=commands))
+    journal.close()
+
+
+def test_a_pause_that_outlives_a_life_is_told(config: Config) -> None:
+    left_with(config, PauseAsked(at=SessionClock().now(), reason="the operator"))
+
+    finding = look(config)["pauses"]
+
+    assert finding.light is Light.AMBER
+    assert finding.found == "everything is paused until an operator resumes: the operator"
+    resume(config, "")
+    assert "pauses" not in look(config)
+
+
+def test_a_halt_that_the_database_does_not_know_is_told_as_well(config: Config) -> None:
+    left_with(config, Woke(at=SessionClock().now()), Halt(cause=HaltCause.LOSS, reason="250.00 lost today"))
+
+    finding = look(config)["halts"]
+
+    assert (finding.light, finding.found) == (Light.RED, "250.00 lost today")
+
+
+def test_a_pause_that_ends_by_itself_is_told_until_then(config: Config) -> None:
+    at, ended = SessionClock().now(), Pause(reason="too many refusals", until=1, strategy="core")
+    left_with(config, Woke(at=at), ended)
+    assert "pauses" not in look(config)
+
+    until = 4_102_444_800 * SECOND_NS
+    left_with(config, Woke(at=at), Pause(reason="a cooloff", until=until, strategy="core"))
+
+    assert look(config)["pauses"].found == "core is paused until 2100-01-01 00:00:00 UTC: a cooloff"
