@@ -1,6 +1,7 @@
 """The plan: what one strategy wants now, how much of it may be shown, and the wishes that lead there."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import cast
 
@@ -151,8 +152,10 @@ class Planner:
                         cuts += limited
                 if cuts:
                     withheld = f"{why_cut(cuts)}, {withheld}" if withheld else why_cut(cuts)
-            is_left_alone = bool(seen.absence) and are_left_alone(state, setup, at)
-            wishes, is_all = LEFT_ALONE if is_left_alone else _difference(state, seen, setup, innermost, permitted, at)
+            if seen.absence and are_left_alone(state, setup, at):
+                wishes, is_all = LEFT_ALONE
+            else:
+                wishes, is_all = _difference(state, seen, setup, bounds, innermost, permitted, at)
         except Nonsense as nonsense:
             fail(state, setup, nonsense)
             return self._plan(state, setup, at, seen, NO_QUOTES)
@@ -233,11 +236,19 @@ def _cautious(
 
 
 def _difference(
-    state: State, seen: Seen, setup: StrategySetup, innermost: Innermost | None, permitted: Sequence[Quote], at: int
+    state: State,
+    seen: Seen,
+    setup: StrategySetup,
+    bounds: Sequence[Bound],
+    innermost: Innermost | None,
+    permitted: Sequence[Quote],
+    at: int,
 ) -> tuple[Sequence[Wish], bool]:
     """What is to be done for what is permitted, and whether all of it has an order or may be given one now."""
-    orders = state.orders.of(setup.ladder)
-    look = Look(setup.policy, state.setup.venue(setup.venue).amends_price, at, innermost)
+    orders, policy = state.orders.of(setup.ladder), setup.policy
+    if policy.amount_tolerance and _is_over(state, setup, bounds):
+        policy = replace(policy, amount_tolerance=0.0)  # an order that is larger than its quote may be why
+    look = Look(policy, state.setup.venue(setup.venue).amends_price, at, innermost)
     is_open = partial(_is_open, state, setup, seen.shown_touch, at)
     following = follow(permitted, orders, look, is_open)
     if following is not None:
@@ -245,6 +256,15 @@ def _difference(
     showable = _showable(permitted, orders, is_open)
     wishes = reconcile(showable, orders, look)
     return [wish for wish in wishes if not _is_idle(wish)], len(showable) == len(permitted)
+
+
+def _is_over(state: State, setup: StrategySetup, bounds: Sequence[Bound]) -> bool:
+    """Whether more may be filled than the limits allow."""
+    if not bounds:
+        return False
+    if bounds[0].is_over(state.orders.load_on(setup.instrument)):
+        return True
+    return len(bounds) > 1 and bounds[1].is_over(state.orders.load_in(setup.ladder))
 
 
 def _is_open(state: State, setup: StrategySetup, touch: tuple[int, int] | None, at: int, quote: Quote) -> bool:

@@ -162,6 +162,13 @@ class Bound:
             return REDUCES if self.stake.reduces else "max_position_quote"
         return self.lacks if needed > funds else None
 
+    def is_over(self, load: Load) -> bool:
+        """Whether orders that may be live are more, on a side, than may be filled there."""
+        buys, sells = load.buy_lots, load.sell_lots
+        needed = load.buy_lot_ticks if self.measure.is_spot else buys
+        is_bought_over = buys > 0 and (buys > self.buy_room or needed > self.buy_funds)
+        return is_bought_over or (sells > 0 and (sells > self.sell_room or sells > self.sell_funds))
+
     def within(self, quote: Quote, load: Load) -> tuple[int, str]:
         """How much of a quote is left beside `load`, and why not all of it; a limit may still speak against the rest.
 

@@ -43,6 +43,7 @@ from tests.core.world import (
     ladder,
     limits,
     one_strategy,
+    policy,
     quoting,
     sell,
     want,
@@ -319,6 +320,18 @@ def test_reducing_shows_no_more_than_the_position_and_ends_when_there_is_none() 
     world.tell(ResumeAsked(at=0))
     world.settle()
     assert {quote.side for quote in world.shown()} == {Side.BUY, Side.SELL}
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 0.05, 1.0])
+def test_reducing_tolerates_no_lot_that_would_turn_the_position_round(tolerance: float) -> None:
+    reducing = limits(max_daily_loss_quote=Decimal(5), on_loss=OnBreach.REDUCE)
+    world = quoting(ladder(1, 100), limits=reducing, policy=policy(amount_tolerance=tolerance))
+    order_id = world.order(Side.BUY).order_id
+
+    world.tell(filled(LINEAR, order_id, "L1", Side.BUY, 102_000, 97, venue_time=world.at))
+    world.settle()
+
+    assert world.shown() == {sell(0, 100_020, 97)}
 
 
 def test_what_makes_a_position_smaller_is_no_breach_however_large_it_is() -> None:

@@ -28,8 +28,11 @@ from tests.core.world import (
     filled,
     ladder,
     limits,
+    policy,
+    quoting,
     sell,
     setup,
+    want,
 )
 
 
@@ -48,6 +51,18 @@ def test_two_strategies_share_the_limits_and_what_the_gate_denies_is_recorded_on
     assert (denied.strategy, denied.reason) == ("second", "max_position_quote")
     assert len(world.venue.resting()) == 1
     assert again == [(), (), ()]
+
+
+def test_an_order_that_is_tolerated_larger_than_its_quote_exceeds_no_limit() -> None:
+    narrow = limits(max_position_quote=Decimal(1_050))
+    world = quoting([buy(0, 99_980, 100)], limits=narrow, policy=policy(amount_tolerance=0.1))
+    want(world, [buy(0, 99_980, 92)])
+    assert world.shown() == {buy(0, 99_980, 100)}
+
+    world.tell(filled(LINEAR, "", "X", Side.BUY, 99_990, 10, venue_time=world.at))  # by hand
+    world.settle()
+
+    assert world.shown() == {buy(0, 99_980, 92)}
 
 
 @pytest.mark.parametrize(("currency", "shown"), [("BTC", 0), ("USDC", 2)])  # dollars are dollars
