@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, bindparam, select
-from sqlalchemy.exc import SQLAlchemyError
 from tenacity import (
     RetryCallState,
     Retrying,
@@ -24,7 +23,6 @@ from tenacity import (
     wait_exponential,
 )
 
-from replenisher.errors import ReplenisherError
 from replenisher.model.step import Step
 from replenisher.store import tables
 from replenisher.store.database import Database, said
@@ -103,6 +101,7 @@ class Recorder:
         self._batch_bytes = batch_bytes
         self._retry_s_max = retry_s_max
         self._cursor: Cursor | None = None  # None: only the database knows
+        self._recorded = Cursor(journal_id="")  # so far at least, as known last
         self._life = Life("", 0)
         self._instruments = Instruments()
         self._head: Head | None = None  # of the segment that was read last
@@ -131,7 +130,7 @@ class Recorder:
 
     def _follow(self) -> None:
         retrying = Retrying(
-            retry=retry_if_exception_type((SQLAlchemyError, OSError, ReplenisherError)),
+            retry=retry_if_exception_type(Exception),  # a thread that ends would leave rows to wait without a word
             wait=wait_exponential(multiplier=0.05, max=self._retry_s_max),
             stop=stop_when_event_set(self._given_up),
             sleep=sleep_using_event(self._given_up),
@@ -255,13 +254,14 @@ class Recorder:
         return rows
 
     def _tell(self, cursor: Cursor, safe: SafeEnd) -> None:
+        self._recorded = cursor
         self.status = RecorderStatus(
             segment=cursor.segment, step=cursor.step, at=cursor.at, behind_bytes=self._behind_bytes(safe)
         )
 
     def _behind_bytes(self, safe: SafeEnd = EVERYTHING) -> int:
         """How much of the journal up to there is not in the database, its torn or half-written end included."""
-        cursor = self._cursor or Cursor(journal_id="")
+        cursor = self._recorded
         ahead = (each for each in segments(self._directory) if cursor.segment <= each.number <= safe.segment)
         sizes = {each.number: each.size for each in ahead}
         if safe.segment in sizes:

@@ -463,6 +463,46 @@ def test_a_locked_database_delays_rows_and_loses_none(journal: Path, database: D
     assert len(rows(database, tables.fills)) == 5
 
 
+def test_while_rows_wait_it_tells_how_many_bytes_do_and_not_how_long_the_journal_is(
+    journal: Path, database: Database
+) -> None:
+    writer = Journal.open(journal, new_id=JOURNAL_ID, policy=Policy(fsync=Fsync.ALWAYS))
+    writer.begin(1, b"", T0)
+    for each in a_day():
+        writer.append(each)
+        writer.tick(each.at)
+    recorder = Recorder(journal, database, retry_s_max=0.05)
+    recorder.record_all()
+    (segment,) = segments(journal)
+    recorded = segment.size
+
+    def meanwhile(_: Connection) -> None:
+        for each in an_order_that_fills(a_day()[-1].number + 1, "tst000001999999", "late"):
+            writer.append(each)
+            writer.tick(each.at)
+        recorder.start()
+        until(lambda: "lock" in recorder.status.error)
+        assert recorder.status.behind_bytes == segment.size - recorded
+
+    with closing(Database(database.url)) as greedy:
+        greedy.write(meanwhile)
+    assert recorder.drain(timeout_s=10)
+    writer.close()
+
+
+def test_whatever_fails_in_it_is_told_and_tried_again(journal: Path, database: Database) -> None:
+    no_time = (1 << 64) - 1  # which the wire and the journal can carry
+    order, end = an_order_that_fills(2, "tst000001000000", "1")
+    end = msgspec.structs.replace(end, events=(filled("tst000001000000", "1", venue_time=no_time),))
+    write_journal(journal, [*a_day(0), order, end])
+    recorder = Recorder(journal, database, retry_s_max=0.05)
+
+    recorder.start()
+
+    until(lambda: bool(recorder.status.error), "it is told")
+    assert not recorder.drain(timeout_s=0.3)
+
+
 def test_draining_gives_up_in_time_when_the_database_stays_away(journal: Path, database: Database) -> None:
     write_journal(journal, a_day())
     recorder = Recorder(journal, database)
