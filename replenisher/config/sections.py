@@ -319,7 +319,8 @@ class Risk(Section):
     )
     max_total_quote: Money | None = Field(None, description="all resting orders on one instrument together")
     max_leverage: Money = Field(
-        Decimal(1), description="all worst-case positions over the cash that is behind them, for contracts on margin"
+        Decimal(1),
+        description="worst-case positions of all that is traded over the cash behind them, for contracts on margin",
     )
     max_data_age_ms: Milliseconds = Field(2000, description="on a book that is older nothing is shown")
     on_breach: OnBreach = Field(
@@ -382,7 +383,9 @@ class Refill(Section):
     )
     delay_s: float = Field(0, ge=0, le=86_400, description="after the fill")
     partial_fill: PartialFill = Field(
-        PartialFill.WAIT, description="what is left of an order rests on, or is amended to its full size (top_up)"
+        PartialFill.WAIT,
+        description="what is left of an order rests on, or is amended to its full size at once, whatever delay_s and "
+        "max_per_minute say of a level that is empty (top_up)",
     )
     min_fraction: float = Field(0.5, gt=0, le=1, description="of the wanted size, below which top_up acts")
     max_per_minute: int | None = Field(None, ge=1, description="per level")
