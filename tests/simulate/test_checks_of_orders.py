@@ -12,6 +12,7 @@ from replenisher.model.command import Halt, HaltCause, Intent, MoveSlot, PlaceOr
 from replenisher.model.event import ResumeAsked
 from replenisher.model.order import BUY, Status
 from replenisher.model.step import Step
+from replenisher.model.units import SECOND_NS
 from replenisher.simulate.checks.endings import OnlyEvidenceEnds
 from replenisher.simulate.checks.epochs import OneWriter
 from replenisher.simulate.checks.exposure import WorstCaseIsWithinLimits
@@ -263,6 +264,23 @@ def test_s10_an_order_is_written_down_before_it_leaves_and_is_safe_if_that_was_p
     assert [complaint in each for complaint, each in zip(complaints, story.found, strict=True)] == [True] * len(
         complaints
     )
+
+
+def test_s10_what_a_slow_disk_held_up_leaves_when_the_next_turn_begins_that_writes_something_else() -> None:
+    story = Story(WrittenAhead)
+    story.daemon.stands_until = story.at + SECOND_NS
+    story.court.wrote(story.daemon, story.label(1).encode())
+    story.at += SECOND_NS
+    story.daemon.stands_until += SECOND_NS
+    story.court.wrote(story.daemon, b"")  # how much of it is safe
+    story.asks_for(story.label(1))
+    assert story.found == []
+
+    story.at += 2 * SECOND_NS
+    story.court.wrote(story.daemon, b"something else")
+    story.asks_for(story.label(1))
+
+    assert ["left before it was written down" in each for each in story.found] == [True]
 
 
 # --- S13, S14, S16, S17 ---------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from replenisher.store.journal import Fsync
 
 
 class WrittenAhead(Check):
-    """Looks for our id in what this very turn has written."""
+    """Looks for our id in what this very turn has written, or one that has ended at this very moment."""
 
     name = "S10"
     follows_one_desk = True
@@ -14,13 +14,11 @@ class WrittenAhead(Check):
     def __init__(self, oracle: Oracle) -> None:
         super().__init__(oracle)
         self._written: list[bytes] = []
-        self._at = 0  # when the turn began that wrote this
-        self._until = 0  # until when its disk held it up
+        self._until = 0  # until when the disk held up the turn that wrote this: its frames leave then
 
     def wrote(self, daemon: Daemon, data: bytes) -> Objection:
         """Bytes are in the file."""
-        if self.oracle.at != self._at:
-            self._at = self.oracle.at
+        if self.oracle.at > self._until:
             self._written.clear()
         self._until = daemon.at
         self._written.append(data)
