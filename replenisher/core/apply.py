@@ -220,7 +220,7 @@ def advance(state: State, at: int) -> None:
         time_out(state, order, at)
     if state.pauses:
         for strategy, pause in list(state.pauses.items()):
-            if pause.until and at >= pause.until:
+            if pause.is_over(at):
                 del state.pauses[strategy]
                 state.revisit_all()
     for venue, sync in state.syncs.items():

@@ -204,9 +204,8 @@ def _is_refused(state: State, order: Order, reason: RejectReason, message: str, 
         return
     end(state, order, Transition.REJECTED, f"{reason}: {message}" if message else str(reason), 0, at)
     slot = state.slots.refuse(slot_of(order), reason, state.books[order.instrument].shown_touch, at)
-    if order.intent is Intent.REFILL:  # The next place here is the refill still, and the only one that counts.
-        slot.was_eaten = True
-        slot.refills = [then for then in slot.refills if then != order.created_at]
+    if order.intent is Intent.REFILL:
+        slot.refill_refused(order.created_at)
     count_refusal(state, order, reason, message, at)
 
 

@@ -246,7 +246,8 @@ def _difference(
 ) -> tuple[Sequence[Wish], bool]:
     """What is to be done for what is permitted, and whether all of it has an order or may be given one now."""
     orders, policy = state.orders.of(setup.ladder), setup.policy
-    if policy.amount_tolerance and _is_over(state, setup, bounds):
+    exposures = state.exposures(setup, bounds, with_ladder=True) if policy.amount_tolerance else []
+    if any(each.bound.is_over(each.load) for each in exposures):
         policy = replace(policy, amount_tolerance=0.0)  # an order that is larger than its quote may be why
     look = Look(policy, state.setup.venue(setup.venue).amends_price, at, innermost)
     is_open = partial(_is_open, state, setup, seen.shown_touch, at)
@@ -256,15 +257,6 @@ def _difference(
     showable = _showable(permitted, orders, is_open)
     wishes = reconcile(showable, orders, look)
     return [wish for wish in wishes if not _is_idle(wish)], len(showable) == len(permitted)
-
-
-def _is_over(state: State, setup: StrategySetup, bounds: Sequence[Bound]) -> bool:
-    """Whether more may be filled than the limits allow."""
-    if not bounds:
-        return False
-    if bounds[0].is_over(state.orders.load_on(setup.instrument)):
-        return True
-    return len(bounds) > 1 and bounds[1].is_over(state.orders.load_in(setup.ladder))
 
 
 def _is_open(state: State, setup: StrategySetup, touch: tuple[int, int] | None, at: int, quote: Quote) -> bool:

@@ -21,7 +21,7 @@ from replenisher.core.account import ZERO
 from replenisher.core.load import Counted, Load
 from replenisher.core.orders import Order
 from replenisher.model.instrument import SPOT, Instrument
-from replenisher.model.order import BUY, Side
+from replenisher.model.order import BUY, SELL, Side
 from replenisher.model.step import Cut, Quote
 from replenisher.model.units import BPS, SECOND_NS
 
@@ -152,22 +152,24 @@ class Bound:
             return "max_total_quote"
         if not self.lowest <= price <= self.highest:
             return COLLAR
+        return self._beyond(side, load, lots, units)
+
+    def is_over(self, load: Load) -> bool:
+        """Whether orders that may be live are more, on a side, than may be filled there."""
+        is_bought_over = load.buy_lots > 0 and self._beyond(BUY, load) is not None
+        return is_bought_over or (load.sell_lots > 0 and self._beyond(SELL, load) is not None)
+
+    def _beyond(self, side: Side, load: Load, lots: int = 0, units: int = 0) -> str | None:
+        """The limit of what may be filled on a side that `load` breaks, with so much more there."""
         if side is BUY:
             on_side, room, funds = load.buy_lots + lots, self.buy_room, self.buy_funds
-            needed = load.buy_lot_ticks + units if measure.is_spot else on_side
+            needed = load.buy_lot_ticks + units if self.measure.is_spot else on_side
         else:
             on_side, room, funds = load.sell_lots + lots, self.sell_room, self.sell_funds
             needed = on_side
         if on_side > room:
             return REDUCES if self.stake.reduces else "max_position_quote"
         return self.lacks if needed > funds else None
-
-    def is_over(self, load: Load) -> bool:
-        """Whether orders that may be live are more, on a side, than may be filled there."""
-        buys, sells = load.buy_lots, load.sell_lots
-        needed = load.buy_lot_ticks if self.measure.is_spot else buys
-        is_bought_over = buys > 0 and (buys > self.buy_room or needed > self.buy_funds)
-        return is_bought_over or (sells > 0 and (sells > self.sell_room or sells > self.sell_funds))
 
     def within(self, quote: Quote, load: Load) -> tuple[int, str]:
         """How much of a quote is left beside `load`, and why not all of it; a limit may still speak against the rest.

@@ -117,6 +117,11 @@ class Slot(msgspec.Struct):
         if policy.max_per_minute is not None:
             self.refills = [*self.refills, at][-policy.max_per_minute :]
 
+    def refill_refused(self, at: int) -> None:
+        """That order of then does not rest: the next one here is the refill still, and the only one that counts."""
+        self.was_eaten = True
+        self.refills = [then for then in self.refills if then != at]
+
     def is_open(self, touch: tuple[int, int] | None, at: int) -> bool:
         """Whether an order may be placed here now."""
         if at < self.opens_at or self.awaits_opposite:

@@ -93,6 +93,10 @@ class Pause(Wish, frozen=True, kw_only=True):
     strategy: str = ""  # only this one; empty is all of them
     reduces: bool = False  # whether what makes the position smaller may still be shown
 
+    def is_over(self, at: int) -> bool:
+        """Whether it has ended by itself."""
+        return self.until != 0 and at >= self.until
+
 
 class HaltCause(StrEnum):
     """What went so wrong that a human must look before anything is shown again."""

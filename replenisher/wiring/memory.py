@@ -51,8 +51,7 @@ def latches(config: Config) -> list[Halt | Pause]:
         return []
     state, at = State.load(setup_of(config), boot.snapshot), SessionClock().now()
     fold(state, boot.steps)
-    pauses = [pause for pause in state.pauses.values() if not pause.until or at < pause.until]
-    return [*state.halts.values(), *pauses]
+    return [*state.halts.values(), *(pause for pause in state.pauses.values() if not pause.is_over(at))]
 
 
 def resume(config: Config, reason: str) -> dict[str, Any]:

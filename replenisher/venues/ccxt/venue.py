@@ -101,7 +101,7 @@ class CcxtVenue:
 
     def answered(self, number: int, value: Any, at: int) -> None:
         """A call came back with a value."""
-        call = self._calls.answered(number)
+        call = self._returned(number)
         if call is None:
             return
         match call.what:
@@ -110,19 +110,16 @@ class CcxtVenue:
             case MeasureClock():
                 self._clock_told(call, value, at)
             case FetchBook() | FetchTrades() | FetchTicker():
-                if self._is_of_these_streams(call):
-                    self._doubt(self._market.answered(call, value, at), at)
+                self._doubt(self._market.answered(call, value, at), at)
             case LogIn() | LookAtRights() | HoldSwitch() if not self._trading.is_open:
-                if self._is_of_these_streams(call) and (reason := self._trading.answered(call, value, at)):
+                if reason := self._trading.answered(call, value, at):
                     self._end_session(reason, at)
-            case LogIn() | LookAtRights():
-                pass  # asked before streams began anew that a session has come to stand with
             case _:
                 self._distrust(self._trading.answered(call, value, at), at)
 
     def failed(self, number: int, failure: Failure, at: int) -> None:
         """A call ended with an exception."""
-        call = self._calls.answered(number)
+        call = self._returned(number)
         if call is None:
             return
         match call.what:
@@ -132,13 +129,10 @@ class CcxtVenue:
             case MeasureClock():
                 self._loaded(at)  # without a clock of its own, the venue's is taken to be ours
             case FetchBook() | FetchTrades() | FetchTicker():
-                if self._is_of_these_streams(call):
-                    self._market.failed(call, failure, at)
+                self._market.failed(call, failure, at)
             case LogIn() | LookAtRights() | HoldSwitch() if not self._trading.is_open:
-                if self._is_of_these_streams(call) and (reason := self._trading.failed(call, failure, at)):
+                if reason := self._trading.failed(call, failure, at):
                     self._end_session(reason, at, is_refusal=refuses_key(self._exchange.id, failure))
-            case LogIn() | LookAtRights():
-                pass
             case _:
                 reason = self._trading.failed(call, failure, at)
                 self._distrust(reason, at, is_refusal=failure.kind == "NotSupported")
@@ -250,9 +244,18 @@ class CcxtVenue:
             elif not self._only_listens:
                 self._trading.log_in(at)
 
-    def _is_of_these_streams(self, call: Call[Asked]) -> bool:
-        """Whether something was asked since the streams began: an answer to an earlier attempt is none to this one."""
-        return self._phase is Phase.UP and call.asked_at >= self._up_at
+    def _returned(self, number: int) -> Call[Asked] | None:
+        """The call that has come back, unless the streams have ended that it was for: it says nothing of these."""
+        call = self._calls.answered(number)
+        if call is None or (self._phase is Phase.UP and call.asked_at >= self._up_at):
+            return call
+        match call.what:
+            case FetchBook() | FetchTrades() | FetchTicker() | LogIn() | LookAtRights():
+                return None
+            case HoldSwitch() if not self._trading.is_open:
+                return None
+            case _:
+                return call
 
     def _doubt(self, reason: str, at: int) -> None:
         """If there is a reason to, begin every stream anew."""

@@ -89,6 +89,15 @@ class Desk:
         """Connected, and the key is one; whether it may trade is still to be heard."""
         self.venue.start(self.at, follows=follows)
         self.later(S if follows else 0)
+        return self._logged_in()
+
+    def again(self) -> "Desk":
+        """Up once more, after its streams have ended; what it told of that is still to be heard."""
+        self.later(S)
+        self._logged_in().fail("cancel_order", "OrderNotFound")
+        return self
+
+    def _logged_in(self) -> "Desk":
         self.answer("load_markets", {each["symbol"]: each for each in (self.market, *self.others)})
         if self.venue._exchange.can("fetchTime"):
             self.answer("fetch_time", self.at // MS)

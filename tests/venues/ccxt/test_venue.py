@@ -107,11 +107,7 @@ def test_an_answer_to_a_login_of_streams_that_have_ended_opens_no_second_session
     desk.answer("fetch_time", desk.at // MS)
     late = desk.call("fetch_balance")
     desk.cut("a socket ended")
-    desk.later(1 * S)
-    desk.answer("load_markets", {"BTC/USDT": MARKET})
-    desk.answer("fetch_time", desk.at // MS)
-    desk.answer("fetch_balance", {})
-    desk.fail("cancel_order", "OrderNotFound")
+    desk.again()
     assert desk.one(SessionOpened).venue == "x"
 
     desk.venue.answered(late.number, {}, desk.at)
@@ -131,11 +127,7 @@ def test_a_failure_of_a_login_of_streams_that_have_ended_ends_no_session(is_logi
         desk.venue.answered(late.number, {}, desk.at)
         late = desk.call("cancel_order")
     desk.cut("a socket ended")
-    desk.later(1 * S)
-    desk.answer("load_markets", {"BTC/USDT": MARKET})
-    desk.answer("fetch_time", desk.at // MS)
-    desk.answer("fetch_balance", {})
-    desk.fail("cancel_order", "OrderNotFound")
+    desk.again()
     desk.heard()
 
     desk.venue.failed(late.number, Failure("RequestTimeout", "late"), desk.at)
@@ -374,11 +366,7 @@ def test_what_a_stream_tells_of_the_time_between_two_sessions_is_told() -> None:
     desk = Desk().up()
     desk.at += 3600 * S
     desk.venue.suspended(desk.at)
-    desk.later(1 * S)
-    desk.answer("load_markets", {"BTC/USDT": MARKET})
-    desk.answer("fetch_time", desk.at // MS)
-    desk.answer("fetch_balance", {})
-    desk.fail("cancel_order", "OrderNotFound")
+    desk.again()
     desk.heard()
 
     desk.watch("fills", [trade("meanwhile", at=T0 + 1800 * S)])
