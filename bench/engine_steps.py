@@ -16,14 +16,15 @@ come and go is rebuilt now and then beside the old one.
 
 What is printed, with `--json` as one document:
     {"events_per_second": over all passes, "levels_per_second", "events", "changes", "trades", "levels": of one pass,
-     "passes", "pass_events_per_second": of each, "orders", "fills": of all passes, "steps",
+     "passes", "pass_events_per_second": of each,
+     "bare_book": {"events_per_second", "ns_per_level"} of one in turn with them (`bare_book.py`),
+     "ratio_to_bare_book": how many times as long it took, "orders", "fills": of all passes, "steps",
      "hash": of what outlives the process, after the last pass; one tape has one outcome,
      "pass_hashes", "rss_mb", "blocks": after each pass, as Python counts what it has allocated,
      "ended_orders", "known_fills": what the stores hold after each pass,
      "full_after": the first pass after which both are full; null if they never are}
 """
 
-import argparse
 import gc
 import json
 import os
@@ -37,16 +38,15 @@ from typing import Any
 import msgspec
 
 from bench.answers import Answers
+from bench.bare_book import BareBook
 from bench.fingerprint import fingerprint
+from bench.tape import VENUE, MarketFact, Tape, arguments, chosen_tape
 from replenisher.config import load
 from replenisher.core.account import FILLS_REMEMBERED_MAX, FORGOTTEN_AT_ONCE
 from replenisher.core.engine import Engine
 from replenisher.core.orders import ENDED_REMEMBERED_MAX
 from replenisher.core.state import State
-from replenisher.exchange.recorded import recorded_instrument
 from replenisher.model.event import (
-    BookChanged,
-    BookSnapshot,
     Event,
     InstrumentDefined,
     InstrumentStateChanged,
@@ -55,42 +55,11 @@ from replenisher.model.event import (
     TradePrinted,
     Woke,
 )
-from replenisher.model.instrument import Instrument
 from replenisher.model.units import SECOND_NS
-from replenisher.store.tape import lines as tapes
-from replenisher.venues.binance import recording
 from replenisher.wiring.setup import setup_of
 
 CONFIG = Path(__file__).with_name("engine_steps.yaml")
-RECORDING = Path("binance_l2/usdm_btcusdt_20240808.jsonl.gz")
-VENUE = "deribit"
 PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1024 / 1024
-
-MarketFact = BookSnapshot | BookChanged | TradePrinted
-
-
-@dataclass(slots=True)
-class Tape:
-    """A recording, decoded: the facts of its market in the order of the venue's time."""
-
-    instrument: Instrument
-    facts: list[MarketFact]
-    changes: int = 0
-    trades: int = 0
-    levels: int = 0
-
-    def __post_init__(self) -> None:
-        for fact in self.facts:
-            if isinstance(fact, TradePrinted):
-                self.trades += 1
-            else:
-                self.changes += 1
-                self.levels += len(fact.bids) + len(fact.asks)
-
-    @property
-    def length_ns(self) -> int:
-        """From its first fact to its last."""
-        return self.facts[-1].at - self.facts[0].at
 
 
 @dataclass(slots=True)
@@ -119,18 +88,6 @@ class Run:
     answers: Answers
     laps: list[Lap] = field(default_factory=list)
     steps: int = 0
-
-
-def read(path: Path) -> Tape:
-    """Decode a recording; session time is the venue's."""
-    found = recording.survey(tapes.read(path))
-    instrument = recorded_instrument(VENUE, found.tick, found.lot)
-    facts = [
-        msgspec.structs.replace(fact, at=venue_time)
-        for venue_time, fact in recording.facts(tapes.read(path), instrument)
-        if isinstance(fact, MarketFact)
-    ]
-    return Tape(instrument, facts)
 
 
 def begin(tape: Tape) -> Run:
@@ -199,7 +156,7 @@ def rss_mb() -> float:
     return round(int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_MB, 1)
 
 
-def document(tape: Tape, run: Run) -> dict[str, Any]:
+def document(tape: Tape, run: Run, bare_book: BareBook) -> dict[str, Any]:
     """All that was found."""
     events = tape.changes + tape.trades
     seconds = sum(lap.seconds for lap in run.laps)
@@ -212,6 +169,8 @@ def document(tape: Tape, run: Run) -> dict[str, Any]:
         "levels": tape.levels,
         "passes": len(run.laps),
         "pass_events_per_second": [round(events / lap.seconds) for lap in run.laps],
+        "bare_book": bare_book.document,
+        "ratio_to_bare_book": bare_book.ratio([lap.seconds for lap in run.laps]),
         "orders": run.answers.orders,
         "fills": run.answers.fills,
         "steps": run.steps,
@@ -246,56 +205,27 @@ def table(found: dict[str, Any]) -> str:
             f"{found['levels'] / found['changes']:.0f} levels each, {found['trades']:,} trades",
             f"{found['events_per_second']:,} events and {found['levels_per_second']:,} levels a second "
             f"over {found['passes']} passes, the slowest at {min(found['pass_events_per_second']):,}",
+            f"as long as {found['ratio_to_bare_book']} bare books at {found['bare_book']['ns_per_level']} ns a level",
             f"{found['orders']:,} orders, {found['fills']:,} fills, {found['steps']:,} steps, hash {found['hash']}",
             growth,
         ]
     )
 
 
-def arguments(words: Sequence[str] | None, prog: str, description: str, passes: int) -> argparse.Namespace:
-    """The command line of a bench that plays the tape so often."""
-    folder = os.environ.get("REPLENISHER_TEST_DATA")
-    parser = argparse.ArgumentParser(prog=f"python -m bench.{prog}", description=description)
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument(
-        "--passes", type=int, default=passes, metavar="N", help=f"how often the tape is played ({passes})"
-    )
-    parser.add_argument("--events", type=int, metavar="N", help="play only so many events of it")
-    parser.add_argument(
-        "--tape",
-        type=Path,
-        default=None if folder is None else Path(folder) / RECORDING,
-        metavar="FILE",
-        help=f"a recording of Binance's streams ({RECORDING} below REPLENISHER_TEST_DATA)",
-    )
-    chosen = parser.parse_args(words)
-    if chosen.tape is None:
-        parser.error("no tape: name one with --tape, or set REPLENISHER_TEST_DATA")
-    if chosen.passes < 1:
-        parser.error("--passes must be 1 or more")
-    return chosen
-
-
-def chosen_tape(chosen: argparse.Namespace) -> Tape:
-    """The tape, or as much of it as is wanted."""
-    print(f"reading {chosen.tape.name}", file=sys.stderr)
-    tape = read(chosen.tape)
-    return tape if chosen.events is None else Tape(tape.instrument, tape.facts[: chosen.events])
-
-
 def main(words: Sequence[str] | None = None) -> int:
     """Read, play, print."""
     chosen = arguments(words, "engine_steps", "Steps of the engine, counted.", passes=20)
     tape = chosen_tape(chosen)
-    run = begin(tape)
+    run, bare_book = begin(tape), BareBook(tape)
     for number in range(chosen.passes):
         facts = later(tape.facts, number * (tape.length_ns + SECOND_NS))
         gc.collect()
         gc.freeze()  # as the daemon does: what is there for good is not looked at again and again
         play(run, facts)
         gc.unfreeze()
+        bare_book.play()
         print(f"pass {number + 1} of {chosen.passes}: {run.laps[-1].seconds:.2f} s", file=sys.stderr)
-    found = document(tape, run)
+    found = document(tape, run, bare_book)
     print(json.dumps(found, indent=2) if chosen.json else table(found))
     return 0
 

@@ -14,8 +14,10 @@ runs on the machine does not count, as far as that is possible.
 
 What is printed, with `--json` as one document:
     {"events_per_second": with pure_mm, over all passes,
+     "bare_book": {"events_per_second", "ns_per_level"} of one in turn with them (`bare_book.py`),
      "glft_events_per_second", "events", "changes", "trades", "levels": of one pass, "passes", "is_reached",
      "strategies": {name: {"events_per_second", "events_per_second_min": what was asked for, "is_reached",
+                           "ratio_to_bare_book": how many times as long as its a pass took,
                            "level_changes_per_second", "pass_events_per_second": of each,
                            "orders": placed, "amends", "cancels", "fills": of a pass, "steps",
                            "hash": of the exchange's ledger, and of all that the engine would remember}}}
@@ -31,8 +33,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from bench.bare_book import BareBook
 from bench.engine_steps import CONFIG as PURE_MM
-from bench.engine_steps import Tape, arguments, chosen_tape
+from bench.tape import Tape, arguments, chosen_tape
 from replenisher.backtest.tally import Tally
 from replenisher.cli import YOUNG_MAX
 from replenisher.config import Config, load
@@ -87,7 +90,7 @@ def play(config: Config, tape: Tape) -> Pass:
     return Pass(seconds, tally, fills, digest.hexdigest())
 
 
-def found_of(name: str, tape: Tape, passes: Sequence[Pass]) -> dict[str, Any]:
+def found_of(name: str, tape: Tape, passes: Sequence[Pass], bare_book: BareBook) -> dict[str, Any]:
     """What came of all replays with one strategy."""
     if len({each.hash for each in passes}) > 1:
         raise ReplayDiffers(f"passes of one tape have the hashes {', '.join(each.hash for each in passes)}")
@@ -97,6 +100,7 @@ def found_of(name: str, tape: Tape, passes: Sequence[Pass]) -> dict[str, Any]:
         "events_per_second": events_per_second,
         "events_per_second_min": EVENTS_PER_SECOND_MIN[name],
         "is_reached": events_per_second >= EVENTS_PER_SECOND_MIN[name],
+        "ratio_to_bare_book": bare_book.ratio([each.seconds for each in passes]),
         "level_changes_per_second": round(tape.levels * len(passes) / seconds),
         "pass_events_per_second": [round(events / each.seconds) for each in passes],
         "orders": last.tally.orders,
@@ -108,9 +112,9 @@ def found_of(name: str, tape: Tape, passes: Sequence[Pass]) -> dict[str, Any]:
     }
 
 
-def document(tape: Tape, passes: dict[str, list[Pass]]) -> dict[str, Any]:
+def document(tape: Tape, passes: dict[str, list[Pass]], bare_book: BareBook) -> dict[str, Any]:
     """All that was found."""
-    strategies = {name: found_of(name, tape, each) for name, each in passes.items()}
+    strategies = {name: found_of(name, tape, each, bare_book) for name, each in passes.items()}
     return {
         "events_per_second": strategies["pure_mm"]["events_per_second"],
         "glft_events_per_second": strategies["glft"]["events_per_second"],
@@ -119,6 +123,7 @@ def document(tape: Tape, passes: dict[str, list[Pass]]) -> dict[str, Any]:
         "trades": tape.trades,
         "levels": tape.levels,
         "passes": len(passes["pure_mm"]),
+        "bare_book": bare_book.document,
         "is_reached": all(each["is_reached"] for each in strategies.values()),
         "strategies": strategies,
     }
@@ -128,12 +133,15 @@ def table(found: dict[str, Any]) -> str:
     """The same for people."""
     lines = [
         f"{found['events']:,} events a pass: {found['changes']:,} changes of the book with "
-        f"{found['levels'] / found['changes']:.0f} levels each, {found['trades']:,} trades; {found['passes']} passes"
+        f"{found['levels'] / found['changes']:.0f} levels each, {found['trades']:,} trades; {found['passes']} passes",
+        f"a bare book beside it: {found['bare_book']['events_per_second']:,} events a second, "
+        f"{found['bare_book']['ns_per_level']} ns a level",
     ]
     for name, each in found["strategies"].items():
         lines += [
             f"{name}: {each['events_per_second']:,} events and {each['level_changes_per_second']:,} level changes a "
-            f"second, the slowest pass at {min(each['pass_events_per_second']):,}",
+            f"second, the slowest pass at {min(each['pass_events_per_second']):,}; as long as "
+            f"{each['ratio_to_bare_book']} bare books",
             f"  {each['orders']:,} orders, {each['amends']:,} amends, {each['cancels']:,} cancels, "
             f"{each['fills']:,} fills in {each['steps']:,} steps, hash {each['hash']}",
             f"  {each['events_per_second_min']:,} events a second: {'yes' if each['is_reached'] else 'no'}",
@@ -147,11 +155,13 @@ def main(words: Sequence[str] | None = None) -> int:
     tape = chosen_tape(chosen)
     configs = {name: load(path) for name, path in CONFIGS.items()}
     passes: dict[str, list[Pass]] = {name: [] for name in configs}
+    bare_book = BareBook(tape)
     for number in range(chosen.passes):
+        bare_book.play()
         for name, config in configs.items():
             passes[name].append(play(config, tape))
             print(f"{name}, pass {number + 1} of {chosen.passes}: {passes[name][-1].seconds:.2f} s", file=sys.stderr)
-    found = document(tape, passes)
+    found = document(tape, passes, bare_book)
     print(json.dumps(found, indent=2) if chosen.json else table(found))
     return 0 if found["is_reached"] else 1
 

@@ -34,9 +34,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from bench.engine_steps import RECORDING, read
 from bench.fingerprint import fingerprint
 from bench.progress import Progress
+from bench.tape import RECORDING, read
 from replenisher.config import load
 from replenisher.core.book import Book, Touch
 from replenisher.core.own_size import OwnSize

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import engine_steps, signals, tick_to_order, venue
+from bench import signals, tick_to_order, venue
 from bench.daemon import CONFIG
 from bench.launches import over_launches
+from bench.tape import RECORDING
 from bench.tick_to_order import ALL_MOVE, CASES, LADDER, LOTS, ONE_MOVES, STILL, TOUCH, percentile_us
 from bench.venue import BenchFailed, Burst
 from replenisher.config import load
@@ -114,7 +115,7 @@ def test_a_round_with_another_number_of_orders_is_a_failure(
 
 
 def test_a_tape_goes_through_the_engine_and_one_tape_has_one_outcome(recordings: Callable[[str], Path]) -> None:
-    tape = recordings(str(engine_steps.RECORDING))
+    tape = recordings(str(RECORDING))
     command = [
         sys.executable,
         "-m",

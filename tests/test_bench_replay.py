@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bench import replay
-from bench.engine_steps import RECORDING, read
+from bench.bare_book import BareBook
+from bench.tape import RECORDING, read
 
 
 def test_two_passes_over_a_part_of_the_recording_have_one_hash(
@@ -27,6 +28,9 @@ def test_two_passes_over_a_part_of_the_recording_have_one_hash(
     assert found["events_per_second"] == found["strategies"]["pure_mm"]["events_per_second"] > 0
     assert found["glft_events_per_second"] == found["strategies"]["glft"]["events_per_second"] > 0
     assert found["strategies"]["pure_mm"]["orders"] >= 10
+    assert all(each["ratio_to_bare_book"] > 1 for each in found["strategies"].values()), (
+        "nobody quotes for less than a book costs"
+    )
     assert len({each["hash"] for each in found["strategies"].values()}) == 2
 
 
@@ -35,8 +39,9 @@ def test_passes_that_differ_are_no_bench(recordings: Callable[[str], Path]) -> N
     config = replay.load(replay.CONFIGS["pure_mm"])
     short, shorter = (replay.Tape(tape.instrument, tape.facts[:count]) for count in (400, 300))
 
+    passes = [replay.play(config, short), replay.play(config, shorter)]
     with pytest.raises(replay.ReplayDiffers, match="passes of one tape have the hashes"):
-        replay.found_of("pure_mm", short, [replay.play(config, short), replay.play(config, shorter)])
+        replay.found_of("pure_mm", short, passes, BareBook(short))
 
 
 def test_without_a_tape_it_is_said_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
