@@ -3,7 +3,7 @@
     ReplenisherError            1   a failure that is nobody's mistake
     ├── ConfigurationError     78   the YAML, a secret, a tape, a path, a schema or the journal is not what it must be
     ├── Unreachable            75   a venue or a database server does not answer at start: try again later
-    ├── Taken                  75   another daemon has the account, or the data directory: try again later
+    ├── Taken                  75   another process has the account, or the data directory: try again later
     └── OrdersLeft              3   orders of ours rest that the configuration forbids to touch: look first
 
 What the world does wrong while we trade is a fact (`replenisher.model.event`), never an exception; and what of it no

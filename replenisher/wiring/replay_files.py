@@ -12,6 +12,7 @@ from replenisher.core.sweep_watches import Sweeps
 from replenisher.errors import ConfigurationError
 from replenisher.exchange.ledger_file import LedgerFile
 from replenisher.live.birth import EPOCH_ZERO_S, begin
+from replenisher.live.sole import sole
 from replenisher.model.event import Ended
 from replenisher.model.step import Step
 from replenisher.model.units import SECOND_NS
@@ -94,22 +95,33 @@ Memory = Forgetful | Files
 
 @contextmanager
 def written(directory: Path) -> Iterator[Path]:
-    """A new folder beside `directory` that takes its place once all is in it; nothing is left if that fails."""
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise ConfigurationError(f"{directory}: a replay begins with an empty data directory, and something is there")
+    """A new folder that takes the place of `directory` once all is in it; nothing is left if that fails.
+
+    It grows in another one beside, which is this replay's alone; what a killed one has left there is cleared away.
+    """
     beside = directory.absolute().with_name(f".{directory.name}.partial")
-    shutil.rmtree(beside, ignore_errors=True)
     above = [folder for folder in beside.parents if not folder.exists()]
     try:
-        beside.mkdir(parents=True)
-        yield beside
-        if directory.exists():
-            directory.rmdir()
-        beside.rename(directory)
+        beside.mkdir(parents=True, exist_ok=True)
+        with sole(beside, f"{directory}: another replay is being written there, wait for it or name another directory"):
+            try:
+                yield from _grown(directory, beside / "data")
+            finally:
+                shutil.rmtree(beside, ignore_errors=True)
     except OSError as error:
         raise ConfigurationError(f"{directory}: cannot be written: {error.strerror}") from error
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
         with suppress(OSError):  # there is something in them
             for folder in above:
                 folder.rmdir()
+
+
+def _grown(directory: Path, growing: Path) -> Iterator[Path]:
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise ConfigurationError(f"{directory}: a replay begins with an empty data directory, and something is there")
+    shutil.rmtree(growing, ignore_errors=True)
+    growing.mkdir()
+    yield growing
+    if directory.exists():
+        directory.rmdir()
+    growing.rename(directory)

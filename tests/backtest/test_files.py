@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from replenisher.config import load, market_overrides
-from replenisher.errors import ConfigurationError
+from replenisher.errors import ConfigurationError, Taken
 from replenisher.model.event import InstrumentDefined
 from replenisher.model.units import SECOND_NS
 from replenisher.store.tape.writer import TapeWriter
@@ -90,6 +90,22 @@ def test_a_replay_that_fails_leaves_no_folder_behind(tmp_path: Path) -> None:
         play(config, minutes=None, directory=tmp_path / "past" / "june", tell=lambda _: None)
 
     assert [each.name for each in tmp_path.iterdir()] == ["empty.jsonl"]
+
+
+def test_a_second_replay_into_one_folder_is_refused_and_the_first_one_is_written_whole(tmp_path: Path) -> None:
+    config, past = load(PAPER), tmp_path / "past"
+    refused: list[Taken] = []
+
+    def meanwhile(_: str) -> None:
+        with pytest.raises(Taken, match="past: another replay is being written there") as second:
+            play(config, minutes=0.1, directory=past, tell=lambda _: None)
+        refused.append(second.value)
+
+    play(config, minutes=0.1, directory=past, tell=meanwhile)
+
+    assert refused
+    assert [each.name for each in tmp_path.iterdir()] == ["past"]
+    assert {each.name for each in past.iterdir()} >= {"journal", "exchange.ledger", "replenisher.db"}
 
 
 def test_a_replay_says_how_far_it_is_and_of_how_much(tmp_path: Path) -> None:
