@@ -287,6 +287,14 @@ def files(directory: Path) -> dict[str, bytes]:
         ),
         ("version: 1", "version: 1", ["--tape", "none.gz"], "none.gz' is not allowed, there is no such file"),
         ("version: 1", "version: 1", ["--speed", "10"], "name a recording with --tape"),
+        ("version: 1", "version: 1", ["--speed", "1e-12"], "speed: 1e-12 is not allowed, it must be greater than or"),
+        ("version: 1", "version: 1", ["--speed", "nan"], "speed: nan is not allowed, it must be a finite number"),
+        (
+            "source: synthetic",
+            "source: synthetic, time_scale: 1.0e+12",
+            [],
+            "time_scale: 1.0E+12 is not allowed, it must be less than or equal to 10000",
+        ),
     ],
 )
 def test_a_mistake_is_exit_78_and_one_line_and_leaves_nothing_behind(
@@ -343,6 +351,7 @@ def test_a_day_that_is_none_is_one_clear_sentence(replenisher: Command, config: 
         ["exchange", "--port", "70000", "--ledger", "x"],
         ["exchange"],
         ["exchange", "--ledger", "x", "--speed", "10"],
+        *(["exchange", "--ledger", "x", "--tape", __file__, "--speed", each] for each in ("1e-12", "0", "nan", "inf")),
         ["replay", "desk.yaml", "--synthetic", "--minutes", "inf"],
     ],
     ids=" ".join,

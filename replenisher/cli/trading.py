@@ -66,6 +66,7 @@ def exchange(
     """
     from replenisher.config import load, market_overrides, require_exchange
     from replenisher.config.readiness import no_file
+    from replenisher.config.sections import SPEED_MAX, SPEED_MIN
 
     config = load(file, market_overrides(tape, speed)) if file is not None else None
     if config is not None:
@@ -74,8 +75,8 @@ def exchange(
         raise typer.BadParameter("without CONFIG it is needed", param_hint="--ledger")
     elif tape is not None and not tape.is_file():
         raise ConfigurationError(f"the command line: --tape: {str(tape)!r} is not allowed, {no_file(tape)}")
-    elif speed is not None and speed <= 0:
-        raise typer.BadParameter("it must be greater than 0", param_hint="--speed")
+    elif speed is not None and not SPEED_MIN <= speed <= SPEED_MAX:
+        raise typer.BadParameter(f"it must be from {SPEED_MIN} to {SPEED_MAX:,.0f}", param_hint="--speed")
     elif speed is not None and tape is None:
         raise typer.BadParameter("only a recording has a speed, name one with --tape", param_hint="--speed")
 
