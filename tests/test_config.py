@@ -295,6 +295,29 @@ def test_two_strategies_need_two_ids(write: Write) -> None:
         load(write((again, again + again)))
 
 
+@pytest.mark.parametrize(
+    ("mode", "asks", "is_refused"), [("opposite_side", 1, True), ("opposite_side", 2, False), ("per_level", 1, False)]
+)
+def test_a_level_that_waits_for_its_mirror_has_one(write: Write, mode: str, asks: int, is_refused: bool) -> None:
+    counted = re.search(r" +order_levels: .* size_curve: flat\n", PAPER, re.DOTALL)
+    assert counted is not None
+    bids, offers = (
+        [f"{{spread_bps: {8 + 4 * level}, amount: 1000}}" for level in range(levels)] for levels in (2, asks)
+    )
+    custom = f"    size_curve: custom\n    bid_levels: [{', '.join(bids)}]\n    ask_levels: [{', '.join(offers)}]\n"
+    path = write((counted[0], custom), ("mode: per_level", f"mode: {mode}"))
+
+    if is_refused:
+        sentence = (
+            "strategies[0].refill.mode: 'opposite_side' is not allowed, "
+            "a level without a mirror would never come back, and 2 on the bids face 1 on the asks"
+        )
+        with pytest.raises(ConfigurationError, match=re.escape(sentence)):
+            load(path)
+    else:
+        assert load(path).strategies[0].refill.mode == mode
+
+
 TWO = """version: 1
 mode: MODE
 venues: {VENUES}

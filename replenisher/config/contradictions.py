@@ -1,6 +1,6 @@
 """What is wrong although every key on its own is right."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from replenisher.config import listed
 from replenisher.config.config import Config
@@ -12,13 +12,17 @@ from replenisher.config.sections import (
     ExchangeSection,
     FeedDelays,
     RecordedMarket,
+    Sections,
     StrategySection,
     TighterRisk,
 )
-from replenisher.core.slots import PartialFill
+from replenisher.core.ladder import Ladder
+from replenisher.core.slots import PartialFill, RefillMode
+from replenisher.core.strategy import Strategy
 from replenisher.core.toxicity import Response
 from replenisher.exchange.dialects.deribit import scopes
 from replenisher.model.money import APART, why_not_one_money
+from replenisher.model.order import BUY, SELL
 
 
 def contradictions(config: Config) -> Iterator[tuple[Path_, str]]:
@@ -44,6 +48,19 @@ def contradictions(config: Config) -> Iterator[tuple[Path_, str]]:
             if own is not None and account is not None and own > account:
                 at = (*stem, "risk", key)
                 yield at, not_allowed(at, own, f"it must not be above the account's {account}")
+
+
+def ladder_contradictions(sections: Sections, strategies: Mapping[str, Strategy]) -> Iterator[tuple[Path_, str]]:
+    """What contradicts the levels of a strategy, likewise."""
+    for place, section in enumerate(sections.strategies):
+        ladder, mode = getattr(strategies[section.id], "ladder", None), section.refill.mode
+        if mode is not RefillMode.OPPOSITE_SIDE or not isinstance(ladder, Ladder):
+            continue
+        bids, asks = len(ladder.rungs[BUY]), len(ladder.rungs[SELL])
+        if bids != asks:
+            at: Path_ = ("strategies", place, "refill", "mode")
+            rule = f"a level without a mirror would never come back, and {bids} on the bids face {asks} on the asks"
+            yield at, not_allowed(at, mode.value, rule)
 
 
 def _money_contradictions(config: Config) -> Iterator[tuple[Path_, str]]:

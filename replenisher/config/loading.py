@@ -1,13 +1,14 @@
 """A configuration is read: file, environment and command line become one that is checked as a whole."""
 
 import os
+from itertools import chain
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from replenisher.config import listed, mistakes, opinions, priced
 from replenisher.config.config import Config
-from replenisher.config.contradictions import contradictions
+from replenisher.config.contradictions import contradictions, ladder_contradictions
 from replenisher.config.mistakes import not_allowed
 from replenisher.config.reading import Path_, Raw, Sources
 from replenisher.config.sections import StrategySection
@@ -36,7 +37,8 @@ def load(path: Path, overrides: Raw | None = None) -> Config:
         section.id: _strategy(section, ("strategies", place), sources)
         for place, section in enumerate(config.strategies)
     }
-    for place, objection in priced.contradictions(config, strategies):
+    of_strategies = chain(ladder_contradictions(config, strategies), priced.contradictions(config, strategies))
+    for place, objection in of_strategies:
         raise ConfigurationError(f"{sources.where(place)}: {objection}")
     return config.placed(sources, data_directory(path), strategies)
 
