@@ -38,13 +38,14 @@ class Till(msgspec.Struct, frozen=True, gc=False):
 class Dispatch:
     """The commands of one step. Each is noted in the state as it is given, so that the next one counts it."""
 
-    __slots__ = ("_agenda", "_at", "_has_asked", "_state", "_tills", "_unpaid", "commands")
+    __slots__ = ("_agenda", "_at", "_has_asked", "_plans", "_state", "_tills", "_unpaid", "commands")
 
     def __init__(self, state: State, agenda: Agenda, at: int) -> None:
         self.commands: list[Command] = []
         self._state, self._agenda, self._at = state, agenda, at
         self._tills: dict[str, Till] = {}  # by venue
         self._has_asked = False  # for an order, in this step
+        self._plans: Sequence[Plan] = ()  # of this step
         self._unpaid: set[str] = set()  # strategies of which something could not be paid in this step
 
     def give(self, command: Command) -> None:
@@ -54,6 +55,7 @@ class Dispatch:
 
     def carry_out(self, plans: Sequence[Plan]) -> None:
         """Slots first, then every cancel, then refills, then amends and places from the touch outwards."""
+        self._plans = plans
         withdrawn: list[Order] = []
         shown: list[Shown] = []
         is_any_placed = False
@@ -152,9 +154,12 @@ class Dispatch:
             counted = None if amended is None else orders.counted(amended)
             reason = gate.objection(quote.side, quote.price, quote.quantity, counted)
             if reason is CROSSES_OWN:
-                continue  # The other one is on its way out; this one follows it.
-            if reason is not None:
-                self._deny(setup, quote, reason)
+                # One that is on its way out is followed: until it is gone, what was said of this slot last is true.
+                said = self._state.slots.denials.get(setup.slot(quote), "")
+                if why := self._why_crossing(setup.instrument, quote) or said:
+                    self._deny(plan, quote, why)
+            elif reason is not None:
+                self._deny(plan, quote, reason)
                 if amended is not None and amended.price != quote.price:
                     self._withdraw(amended)  # Where it rests now it is not wanted either.
             elif self._ask_for((wish,), plan, till):
@@ -186,7 +191,7 @@ class Dispatch:
         state.count_anew((plan.setup.instrument,))
         self._has_asked = True
         if not is_all:
-            state.withheld[plan.setup.id] = f"{plan.withheld}, {UNPAID}" if plan.withheld else UNPAID
+            self._shows_less(plan, UNPAID)
         return is_all
 
     def _pays(self, till: Till, setup: StrategySetup, reserve: int) -> bool:
@@ -228,8 +233,22 @@ class Dispatch:
             deadline=deadline,
         )
 
-    def _deny(self, setup: StrategySetup, quote: Quote, reason: str) -> None:
+    def _why_crossing(self, instrument: str, quote: Quote) -> str:
+        """Whose order a quote would meet that stays where it is, or moves there; empty if none does."""
+        moves = {wish.order.order_id: wish for plan in self._plans for wish in plan.wishes if type(wish) is not Show}
+        for order in self._state.orders.on(instrument):
+            move = moves.get(order.order_id)
+            if order.side is quote.side or order.pending is not None or type(move) is Withdraw:
+                continue
+            price = move.quote.price if type(move) is Change else order.price
+            if (quote.price - price) * quote.side.sign >= 0:
+                return f"would cross an order of {order.strategy}"
+        return ""
+
+    def _deny(self, plan: Plan, quote: Quote, reason: str) -> None:
         """Record a denial when its reason is a new one for the slot."""
+        setup = plan.setup
+        self._shows_less(plan, reason)
         if self._state.slots.denials.get(setup.slot(quote)) != reason:
             self.give(
                 Denied(
@@ -242,6 +261,13 @@ class Dispatch:
                     reason=reason,
                 )
             )
+
+    def _shows_less(self, plan: Plan, reason: str) -> None:
+        """Note why a strategy shows less than its plan permits."""
+        withheld, strategy = self._state.withheld, plan.setup.id
+        reasons = withheld.get(strategy, "")
+        if reason not in reasons.split(", "):
+            withheld[strategy] = f"{reasons}, {reason}" if reasons else reason
 
     def _pay_later(self, till: Till, instrument: str, reserve: int) -> None:
         """Note when a request can be paid for that the rate budget of its venue could not pay for now."""

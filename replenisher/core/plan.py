@@ -94,11 +94,12 @@ class Plan(msgspec.Struct):
 class Planner:
     """Asks the strategies. It remembers the plans that left nothing to do, so that it need not ask without need."""
 
-    __slots__ = ("_checked", "at_rest")
+    __slots__ = ("_checked", "_withheld", "at_rest")
 
     def __init__(self) -> None:
         self.at_rest: dict[str, Plan] = {}  # strategy -> its last plan, if that left nothing to do
         self._checked: dict[str, Quotes] = {}  # strategy -> its last answer of sense; it may give it again
+        self._withheld: dict[str, str] = {}  # strategy -> why its last plan permitted less than was wanted
 
     def after_news(self, state: State, instrument: str, at: int) -> list[Plan]:
         """The plans of all who quote an instrument on which something of ours has changed."""
@@ -160,9 +161,8 @@ class Planner:
             fail(state, setup, nonsense)
             return self._plan(state, setup, at, seen, NO_QUOTES)
         is_complete = is_all and not wishes and len(permitted) == len(wanted.quotes)
-        is_other = withheld != state.withheld.get(setup.id, "")
-        if is_other:
-            state.withheld[setup.id] = withheld
+        is_other = withheld != self._withheld.get(setup.id, "")
+        self._withheld[setup.id] = state.withheld[setup.id] = withheld
         is_news = is_other and (not permitted or any(not cut.quantity for cut in cuts))
         plan = Plan(setup, seen, wanted, permitted, withheld, cuts, bounds, innermost, wishes, is_complete, is_news)
         if is_complete:

@@ -240,3 +240,70 @@ def test_two_strategies_never_cross_each_other() -> None:
     world.open()
 
     assert [(order_.side, order_.price) for order_ in world.live()] == [(Side.BUY, 100_003)]
+
+
+def test_whose_level_would_cross_another_strategy_is_told_which_until_it_may_stand_there() -> None:
+    buyer, seller = Wishes((buy(0, 100_003),)), Wishes((sell(0, 100_001), sell(1, 100_020)))
+    world = World(setup([("buyer", buyer), ("seller", seller)]))
+
+    wishes = world.open()
+    again = [world.tell(world.venue.snapshot(world.at)) for _ in range(3)]
+
+    (denied,) = (wish for wish in wishes if isinstance(wish, Denied))
+    assert (denied.strategy, denied.level, denied.reason) == ("seller", 0, "would cross an order of buyer")
+    assert again == [(), (), ()], "it is told once"
+    assert world.state.withheld == {"buyer": "", "seller": "would cross an order of buyer"}
+
+    buyer.quotes = ()
+    world.ask_again()
+    world.tell(world.venue.snapshot(world.at))
+    assert world.state.withheld["seller"] == "would cross an order of buyer", "the cancel is under way"
+    world.settle()
+
+    assert [(order_.side, order_.price) for order_ in world.live()] == [(Side.SELL, 100_020), (Side.SELL, 100_001)]
+    assert world.state.withheld["seller"] == ""
+
+
+@pytest.mark.parametrize("first", ["buyer", "seller"])
+def test_a_level_that_only_waits_for_another_strategy_to_move_on_is_not_denied(first: str) -> None:
+    buyer, seller = Wishes((buy(0, 99_999),)), Wishes((sell(0, 100_001),))
+    both = [("buyer", buyer), ("seller", seller)]
+    world = World(setup(both if first == "buyer" else both[::-1]))
+    world.open()
+
+    buyer.quotes, seller.quotes = (buy(0, 99_995),), (sell(0, 99_997),)  # where the buyer stands still
+    world.ask_again()
+    wishes = [*world.tell(world.venue.snapshot(world.at)), *world.settle()]
+
+    assert not any(isinstance(wish, Denied) for wish in wishes)
+    assert {(order_.side, order_.price) for order_ in world.live()} == {(Side.BUY, 99_995), (Side.SELL, 99_997)}
+    assert not any(world.state.withheld.values())
+
+
+def test_an_order_that_may_not_follow_where_another_strategy_stands_stays_further_out() -> None:
+    buyer, seller = Wishes((buy(0, 99_999),)), Wishes((sell(0, 100_001),))
+    world = World(setup([("buyer", buyer), ("seller", seller)]))
+    world.open()
+
+    buyer.quotes, seller.quotes = (buy(0, 100_002),), (sell(0, 99_998),)  # each where the other one stands
+    world.ask_again()
+    wishes = [*world.tell(world.venue.snapshot(world.at)), *world.settle()]
+
+    told = {(wish.strategy, wish.reason) for wish in wishes if isinstance(wish, Denied)}
+    assert told == {("buyer", "would cross an order of seller"), ("seller", "would cross an order of buyer")}
+    assert {(order_.side, order_.price) for order_ in world.live()} == {(Side.BUY, 99_999), (Side.SELL, 100_001)}
+
+
+def test_what_the_gate_denies_for_good_is_no_news_in_every_step() -> None:
+    """Also where a limit withholds another level."""
+    buyer, seller = Wishes((buy(0, 100_003),)), Wishes((sell(0, 100_001), sell(1, 100_020, 200)))
+    world = World(setup([("buyer", buyer), ("seller", seller)], limits=limits(max_order_quote=Decimal(1_500))))
+    world.open()
+
+    before = len(world.steps)
+    for price in (99_991, 99_992, 99_993):
+        world.venue.set_others(Side.BUY, price, 5, world.at)
+        world.hear()
+
+    assert world.state.withheld["seller"] == "max_order_quote, would cross an order of buyer"
+    assert [step.decisions for step in world.steps[before:]] == [(), (), ()]
