@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import serve as listen
+from websockets.exceptions import ConnectionClosed
 
 from bench.small_exchange import BTC_PERPETUAL, QUIET, exchange_of
 from replenisher.exchange.dialects.deribit import ApiKey, DeribitSettings
@@ -175,6 +178,43 @@ async def desk_on_the_exchange(
         await desk.stop()
 
 
+class Wire:
+    """Carries frames between a venue and the exchange, and loses the requests of some methods."""
+
+    def __init__(self, far_url: str) -> None:
+        self.loses: tuple[str, ...] = ()
+        self.lost: list[str] = []  # methods
+        self._far_url = far_url
+        self._open: set[ServerConnection] = set()
+
+    @asynccontextmanager
+    async def laid(self) -> AsyncIterator[str]:
+        async with listen(self._carry, "127.0.0.1", 0) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            yield f"ws://127.0.0.1:{port}/ws/api/v2"
+
+    async def cut(self) -> None:
+        for near in list(self._open):
+            await near.close()
+
+    async def _carry(self, near: ServerConnection) -> None:
+        self._open.add(near)
+        async with connect(self._far_url) as far, asyncio.TaskGroup() as tasks:
+            back = tasks.create_task(self._back(far, near))
+            async for frame in near:
+                if (method := json.loads(frame)["method"]) in self.loses:
+                    self.lost.append(method)
+                else:
+                    await far.send(frame)
+            back.cancel()
+        self._open.remove(near)
+
+    async def _back(self, far: ClientConnection, near: ServerConnection) -> None:
+        with suppress(ConnectionClosed):
+            async for frame in far:
+                await near.send(frame)
+
+
 async def sell_at_market(url: str, amount: int) -> None:
     """Somebody else takes."""
     calls: list[tuple[str, dict[str, Any]]] = [
@@ -192,6 +232,26 @@ async def sell_at_market(url: str, amount: int) -> None:
         for method, params in calls:
             await client.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
             assert "result" in json.loads(await client.recv())
+
+
+async def test_the_book_comes_back_though_after_a_reconnect_no_definition_is_answered(tmp_path: Path) -> None:
+    clock = SessionClock()
+    impatient = Settings(request_timeout_ns=S)
+    async with exchange_running(tmp_path / "ledger.jsonl", clock, QUIET) as far_url, asyncio.TaskGroup() as tasks:
+        wire = Wire(far_url)
+        async with wire.laid() as url:
+            desk = Desk(tasks, clock, url, impatient)
+            desk.start()
+            await desk.hear(BookSnapshot)
+            desk.facts.clear()
+
+            wire.loses = ("public/get_instrument",)
+            await wire.cut()
+            await desk.hear(FeedLost)
+            await desk.hear(BookSnapshot)
+
+            assert wire.lost == ["public/get_instrument"]
+            await desk.stop()
 
 
 async def test_an_order_rests_on_while_both_connections_are_replaced(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from itertools import pairwise
 
+import pytest
+
 from replenisher.model.event import FeedLost
 from replenisher.venues.deribit.definitions import APART_NS, Definitions
 from replenisher.venues.deribit.link import CREDITS_PER_SECOND, REQUEST_COST
 from replenisher.venues.deribit.venue import MARKET
-from tests.venues.far import DEFINITION, MINUTE, T0, Far, S, make_open
+from tests.venues.far import DEFINITION, MINUTE, T0, Far, S, kinds, make_open
 
+TWO = ("BTC-PERPETUAL", "ETH-PERPETUAL")
 MANY = [f"I{number}" for number in range(1000)]
 
 
@@ -74,11 +77,30 @@ def test_an_instrument_whose_definition_cannot_be_read_is_asked_for_again_soon()
     assert [(fact.is_open, far.at - fact.at <= 6 * S) for fact in closed + opened] == [(False, True), (True, True)]
 
 
-def test_a_first_definition_that_is_not_answered_ends_the_connection() -> None:
-    far = Far()
+def test_after_a_reconnect_a_definition_that_is_not_answered_keeps_no_book_away() -> None:
+    far = Far(*TWO)
+    far.venue.start(far.at)
+    far.open_market()
+    far.venue.closed(MARKET, "reset", far.at)
+    far.live(S, MARKET)
+    far.connect(MARKET)
+    far.answer(MARKET, "public/get_instrument", DEFINITION)
+    lost = far.take(MARKET, "public/get_instrument")
+
+    far.live(6 * S, MARKET)
+    far.subscribe()
+    told = far.book(2)
+    far.live(5 * S, MARKET)
+
+    assert kinds(told) == ["BookSnapshot"]
+    assert far.take(MARKET, "public/get_instrument")["params"] == lost["params"], "it is asked again"
+
+
+@pytest.mark.parametrize("names", [TWO[:1], TWO])
+def test_a_first_definition_that_is_not_answered_ends_the_connection(names: tuple[str, ...]) -> None:
+    far = Far(*names)
     far.venue.start(far.at)
     far.connect(MARKET)
-    far.take(MARKET, "public/get_instrument")
 
     far.live(6 * S, MARKET)
 

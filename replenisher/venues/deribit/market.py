@@ -274,10 +274,7 @@ class Market:
             except codec.UNREADABLE as error:
                 self._tell_state(feed, False, f"unreadable definition: {error}", at)
                 self._definitions.soon(feed.name, at)
-        self._awaited.discard(feed.name)
-        if not self._awaited and not self._subscribed:
-            self._subscribed = True
-            self._subscribe([feed for feed in self.feeds.values() if feed.instrument], at)
+        self._await_no_longer(feed, at)
 
     def _undefined(self, feed: Feed, error: codec.WireError, at: int) -> None:
         """Only a refusal of the instrument itself says that there is none; any other says nothing of it, or not now."""
@@ -293,10 +290,20 @@ class Market:
 
     def _left_undefined(self, feed: Feed, at: int) -> None:
         """No answer in time. What is known goes on until there is one; whether the link lives, probes find out."""
-        if feed.definition is None:
+        if not self.link.is_logged_in:
+            return  # another one without an answer has ended it
+        if feed.definition is None and feed.name in self._awaited:
             self._told(self.link.give_up("no answer: Define"), at)
         else:
             self._definitions.soon(feed.name, at)
+            self._await_no_longer(feed, at)
+
+    def _await_no_longer(self, feed: Feed, at: int) -> None:
+        """Subscribe as soon as each has been answered, or left without an answer: one does not keep all books away."""
+        self._awaited.discard(feed.name)
+        if not self._awaited and not self._subscribed:
+            self._subscribed = True
+            self._subscribe([feed for feed in self.feeds.values() if feed.instrument], at)
 
     def _learn(self, feed: Feed, definition: public.Definition, at: int) -> None:
         known = feed.instrument
