@@ -20,7 +20,6 @@ from replenisher.core.toxicity import Response
 Money = Annotated[Decimal, Field(gt=0, le=10**15)]
 Bps = Annotated[float, Field(ge=0, le=10_000)]
 SPEED_MIN, SPEED_MAX = 0.01, 10_000.0  # slower, an hour is four days and more; faster, a day is a few seconds
-Speed = Annotated[float, Field(ge=SPEED_MIN, le=SPEED_MAX)]
 Milliseconds = Annotated[int, Field(ge=1, le=int(timedelta(days=1) / timedelta(milliseconds=1)))]
 WORD = r"^[a-z0-9][a-z0-9_-]{0,31}$"
 CURRENCY = r"^[A-Z0-9]{2,12}$"
@@ -100,7 +99,9 @@ class SyntheticMarket(Section):
     """Seeded order flow. What is not given is the market's own choice."""
 
     source: Literal["synthetic"]
-    time_scale: Speed | None = Field(None, description="how much faster than the clock time passes in the market")
+    time_scale: float | None = Field(
+        None, gt=0, le=SPEED_MAX, description="how much faster than the clock time passes in the market"
+    )
     informed_share: float | None = Field(None, ge=0, le=1, description="of takers who know where the price goes")
     jump_bps: float | None = Field(None, gt=0, le=10_000, description="size of a move of the efficient price")
     jumps_per_minute: float | None = Field(None, ge=0, description="of the efficient price")
@@ -112,7 +113,9 @@ class RecordedMarket(Section):
 
     source: Literal["recorded"]
     tape: Path | None = Field(None, description="relative to this file; --tape names another")
-    speed: Speed = Field(1.0, description="only the market is faster; our own delays stay real")
+    speed: float = Field(
+        1.0, ge=SPEED_MIN, le=SPEED_MAX, description="only the market is faster; our own delays stay real"
+    )
 
 
 Market = Annotated[SyntheticMarket | RecordedMarket, Field(discriminator="source")]
