@@ -155,7 +155,7 @@ def rows_of(
     filled_at = at + BETWEEN_NS // 2
     fill = {"trade_id": f"{number}", "venue_order_id": f"v{number}", "liquidity": "maker", "venue_time": filled_at}
     fill |= {"mid": Decimal(mid), "spread": 0.5, "own_spread": 12.0, "level": 0}
-    fill |= {"config_version": f"version-{epoch}"}
+    fill |= {"config_version": f"version-{epoch}", "contract_value": instrument.contract_value}
     fee = (instrument.value(amount, price) * Decimal("-0.0001")).quantize(Decimal("1e-8"))
     order = {"venue_order_id": f"v{number}", "instrument_version": 1, "intent": "quote", "filled": amount}
     order |= {"status": "filled", "reason": "", "created_at": at, "updated_at": filled_at, "journal_id": JOURNAL_ID}

@@ -24,6 +24,7 @@ from replenisher.report.pnl import (
     Group,
     Line,
     Parts,
+    as_traded,
     booked_value,
     coins_charged,
     shares,
@@ -93,6 +94,10 @@ class Market(msgspec.Struct):
                 desk.sums.inventory += gained
                 desk.course.equity.move(at if desk is book.desk else max(self.left_at, self.counts_from), gained)
         return value
+
+    def redefine(self, instrument: Instrument) -> None:
+        """A contract is worth something else now: how much, the next mark tells."""
+        self.instrument, self.price = instrument, None
 
     def leave(self, at: int) -> None:
         """Another configuration is in force from now; where the middle stands the next mark will tell."""
@@ -188,7 +193,9 @@ class Attribution:
         """A strategy traded; `worth` is what the fill was worth, as it is booked."""
         market = self._markets.get(fill.instrument) or self._market(fill.instrument)
         is_buy, mid = fill.side is BUY, fill.mid
-        instrument = market.instrument
+        instrument = as_traded(market.instrument, fill)
+        if instrument is not market.instrument:
+            market.redefine(instrument)
         if mid is None:
             self.fills_without_mid += 1
             mid = fill.price

@@ -12,7 +12,7 @@ from replenisher.core.account import Position, booked, coins_taken
 from replenisher.model.event import CashKind
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
-from replenisher.report.pnl import coins_charged
+from replenisher.report.pnl import as_traded, coins_charged
 from replenisher.store.history import Fill, Paid, Taken
 
 ZERO = Decimal(0)
@@ -22,18 +22,19 @@ class Booked:
     """One account's positions, and what came and went besides."""
 
     def __init__(self, instruments: Mapping[str, Instrument]) -> None:
-        self._instruments = instruments
+        self._instruments = dict(instruments)  # each as it was last traded
         self._positions: dict[str, Position] = defaultdict(Position)
         self._besides: dict[str, Decimal] = defaultdict(Decimal)  # fees and payments, by currency
         self._before: Mapping[str, Decimal] = {}  # worth of what does not count
 
     def value(self, fill: Fill) -> Decimal:
         """What a fill was worth, as it is booked, in the settlement currency."""
-        return booked(self._instruments[fill.instrument].value(fill.amount, fill.price))
+        return booked(as_traded(self._instruments[fill.instrument], fill).value(fill.amount, fill.price))
 
     def fill(self, fill: Fill, value: Decimal) -> Decimal:
         """A fill is booked with this value; what it has realized."""
-        instrument, position = self._instruments[fill.instrument], self._positions[fill.instrument]
+        instrument, position = as_traded(self._instruments[fill.instrument], fill), self._positions[fill.instrument]
+        self._instruments[fill.instrument] = instrument
         realized = position.book(instrument, fill.side, fill.amount, value)
         if taken := coins_taken(instrument, fill.fee, fill.fee_currency):
             position.take_coins(instrument, taken)

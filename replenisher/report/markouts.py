@@ -220,11 +220,12 @@ class MarkoutCube:
 
 def _about(whose: Whose, instruments: Mapping[str, Instrument]) -> tuple[Cell, float, float, bool]:
     """Its cell, the sign of its side, what a unit is worth at a price of 1, and whether at any."""
-    name, strategy, version, side, level = whose
+    name, strategy, version, side, level, contract_value = whose
     instrument = instruments[name]
     cell = Cell(version, strategy, level, side, name, instrument.quote_currency)
     sign = 1.0 if side == Side.BUY.value else -1.0
-    return cell, sign, float(instrument.contract_value), instrument.inverse
+    worth = instrument.contract_value if contract_value is None else contract_value
+    return cell, sign, float(worth), instrument.inverse
 
 
 def _terms(

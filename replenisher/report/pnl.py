@@ -2,7 +2,7 @@
 
 Theory. Let v(m) be what one unit of the wire amount is worth at a price m, in the settlement currency: `c m` for a
 linear contract and for spot, `-c / m` for an inverse one, whose worth in coins grows as 1 / m falls (c is the contract
-value). With q units held, the P&L of a book changes by
+value when it was last traded). With q units held, the P&L of a book changes by
 
     side (v(m) - v(p)) amount      spread: a fill at p while the middle of the book was m
     q (v(m') - v(m))               inventory: the middle moved while q was held
@@ -30,7 +30,7 @@ import msgspec
 from replenisher.core.account import booked, coins_taken
 from replenisher.model.event import CashKind
 from replenisher.model.instrument import Instrument
-from replenisher.store.history import Paid
+from replenisher.store.history import Fill, Paid
 
 K = TypeVar("K")
 
@@ -134,6 +134,13 @@ def booked_value(instrument: Instrument, amount: Decimal, price: Decimal, *, is_
     """`side v(p) amount`, as it is booked."""
     value = booked(instrument.value(amount, price))
     return value if is_buy is not instrument.inverse else -value
+
+
+def as_traded(instrument: Instrument, fill: Fill) -> Instrument:
+    """An instrument as it was when this was filled: a contract may be worth something else before or since."""
+    if fill.contract_value is None or fill.contract_value == instrument.contract_value:
+        return instrument
+    return msgspec.structs.replace(instrument, contract_value=fill.contract_value)
 
 
 def coins_charged(instruments: Mapping[str, Instrument], paid: Paid) -> Decimal:

@@ -41,14 +41,16 @@ class Fill(msgspec.Struct, frozen=True, gc=False):
     fee_currency: str
     is_maker: bool
     mid: Decimal | None  # of the others' book just before it; None where there was none to rely on
+    contract_value: Decimal | None = None  # of the instrument then; None if nobody had told
 
 
 _c = tables.fills.c
-_price, _amount, _fee, _mid = (type_coerce(each, NullType) for each in (_c.price, _c.amount, _c.fee, _c.mid))
+_EXACT = (_c.price, _c.amount, _c.fee, _c.mid, _c.contract_value)
+_price, _amount, _fee, _mid, _contract_value = (type_coerce(each, NullType) for each in _EXACT)
 # What a fill is made of besides its time, in the order of its fields; decimals as the driver has them.
 FILL = (
     *(_c.instrument, _c.strategy, _c.config_version, _c.side),
-    *(_price, _amount, _fee, _c.fee_currency, _c.liquidity, _mid),
+    *(_price, _amount, _fee, _c.fee_currency, _c.liquidity, _mid, _contract_value),
 )
 
 
@@ -158,7 +160,8 @@ def fills_before(connection: Connection, key: AccountKey, until: int) -> Iterato
 
 def fills_of(columns: Columns) -> list[Fill]:
     """The fills of a batch whose columns begin with a time and those of `FILL`."""
-    at, instrument, strategy, config_version, side, price, amount, fee, fee_currency, liquidity, mid, *_ = columns
+    at, instrument, strategy, config_version, side, price, amount, fee, fee_currency, liquidity, *exact = columns
+    mid, contract_value, *_ = exact
     return list(
         map(
             Fill,
@@ -173,6 +176,7 @@ def fills_of(columns: Columns) -> list[Fill]:
             fee_currency,
             map(MAKER.__eq__, liquidity),
             (None if each is None else Decimal(each) for each in mid),
+            (None if each is None else Decimal(each) for each in contract_value),
         )
     )
 

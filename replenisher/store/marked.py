@@ -5,6 +5,7 @@ by column, as doubles: what is made of it are statistics. There may be millions 
 """
 
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import compress
 from math import nan
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     Floats = np.ndarray[Any, np.dtype[np.float64]]
     Times = np.ndarray[Any, np.dtype[np.int64]]
 
-Whose = tuple[str, str, str, str, int | None]  # instrument, strategy, configuration version, side, level
+# Instrument, strategy, configuration version, side, level; and what a contract was worth, as the driver has it.
+Whose = tuple[str, str, str, str, int | None, Decimal | str | None]
 
 
 class Marked(NamedTuple):
@@ -65,13 +67,12 @@ def _marked(columns: Columns) -> Marked:
     """Those of a batch that our orders gave."""
     import numpy as np
 
-    at, instrument, strategy, version, side, price, amount, _, _, liquidity, mid, level, spread, own_spread, *mids = (
-        columns
-    )
+    at, instrument, strategy, version, side, price, amount, _, _, liquidity, mid, contract_value, *more = columns
+    level, spread, own_spread, *mids = more
     is_ours = [each == MAKER and who != EXTERNAL for each, who in zip(liquidity, strategy, strict=True)]
     chosen = np.array(is_ours)
     return Marked(
-        whose=list(compress(zip(instrument, strategy, version, side, level, strict=True), is_ours)),
+        whose=list(compress(zip(instrument, strategy, version, side, level, contract_value, strict=True), is_ours)),
         at=np.array(at, dtype=np.int64)[chosen],
         price=np.array([float(each) for each in price])[chosen],
         amount=np.array([float(each) for each in amount])[chosen],

@@ -163,7 +163,7 @@ def _add_event(rows: Rows, event: Event, origin: Row, life: Life, instruments: I
             instruments.define(event.instrument)
             rows[tables.instruments].append(instrument_row(event.instrument, event.at))
         case OrderFilled():
-            rows[tables.fills].append(_fill(event, origin, life))
+            rows[tables.fills].append(_fill(event, origin, life, instruments))
         case CashMoved():
             rows[tables.cash_moves].append(_cash_move(event, origin, life))
         case CashReported():
@@ -347,7 +347,7 @@ def instrument_of(row: Mapping[str, Any]) -> Instrument:
     return msgspec.convert({**fields, "tick_steps": steps}, Instrument)
 
 
-def _fill(event: OrderFilled, origin: Row, life: Life) -> Row:
+def _fill(event: OrderFilled, origin: Row, life: Life, instruments: Instruments) -> Row:
     return {
         **_place(event.instrument, life),
         "trade_id": event.trade_id,
@@ -360,6 +360,7 @@ def _fill(event: OrderFilled, origin: Row, life: Life) -> Row:
         "own_spread": None,
         "price": event.price,
         "amount": event.amount,
+        "contract_value": instruments.get(event.instrument).contract_value,
         "fee": event.fee,
         "fee_currency": event.fee_currency,
         "liquidity": event.liquidity,

@@ -278,6 +278,7 @@ fills = Table(
     _maybe_exact("mid"),  # of the others, just before we heard of it; null where there was none to rely on
     Column("spread", Double, nullable=True),  # between their best bid and ask, likewise
     Column("own_spread", Double, nullable=True),  # between the strategy's own, then; null unless it showed both
+    _maybe_exact("contract_value"),  # of the instrument, when we heard of it; null where nobody had told
     _exact("fee"),
     _text("fee_currency"),
     _text("liquidity"),

@@ -58,7 +58,7 @@ class Ledger:
             at, mid = started_at + second * SECOND_NS, exactly(mids[second])
             key = {"trade_id": str(self._fills), "side": side.value}
             told = {"price": mid - side.sign * exactly(distance), "amount": Decimal(1), "mid": mid}
-            told |= {"spread": None, "own_spread": None}
+            told |= {"spread": None, "own_spread": None, "contract_value": Decimal(1)}
             told |= {"order_id": "a", "venue_order_id": "v", "strategy": name, "config_version": "c1", "level": 0}
             told |= {"fee": Decimal(0), "fee_currency": "USDT", "liquidity": Liquidity.MAKER.value, "venue_time": at}
             placed = origin | {"step": self._fills, "at": at} | where | key

@@ -66,7 +66,7 @@ def test_of_many_fills_what_the_market_did_after_them_is_few_points() -> None:
     numbers = np.full(at_once, 100.0)
     for number in range(count // at_once):
         at = T0 + (number * at_once + np.arange(at_once)) * SECOND_NS
-        whose = [(LINEAR.name, "core", "c", "buy", 0)] * at_once
+        whose = [(LINEAR.name, "core", "c", "buy", 0, None)] * at_once
         pen.after(Marked(whose, at, *[numbers] * 5, mids=np.full((len(HORIZONS_NS), at_once), 100.0)))
 
     (mids,) = pen.curves(T0 + count * SECOND_NS, ()).mids

@@ -405,7 +405,8 @@ def batch(fills: list[tuple[Any, ...]]) -> Marked:
     import numpy as np
 
     whose = [
-        (instrument, strategy, version, side, level) for _, instrument, strategy, version, side, level, *_ in fills
+        (instrument, strategy, version, side, level, None)
+        for _, instrument, strategy, version, side, level, *_ in fills
     ]
     at = np.array([each[0] for each in fills], dtype=np.int64)
     price, amount, mid, later = np.array([each[6:] for each in fills], dtype=float).T

@@ -398,13 +398,41 @@ def test_a_ledger_without_fills_is_one_sentence(database: Database) -> None:
         reported(database)
 
 
+def test_a_fill_counts_by_what_a_contract_was_worth_when_it_was_traded(database: Database) -> None:
+    """Ten times as much as before from the second life on, whose definition is all that the ledger has kept."""
+    tenfold = msgspec.structs.replace(LINEAR, contract_value=D(10))
+    rows = Rows(tenfold)
+    for version, contract_value in (("small", D(1)), ("large", D(10))):
+        rows.life(version)
+        rows.fill("buy", "2", "100", "101", "0.01 USDT", contract_value=contract_value)
+        rows.fill("sell", "2", "103", "102", "0.01 USDT", contract_value=contract_value)
+    rows.write(database)
+
+    report = reported(database)
+
+    fees = {"fees": D("-0.02")}
+    assert parts_of(report.pnl, "small", "USDT") == {"spread": D(4), "inventory": D(2)} | fees
+    assert parts_of(report.pnl, "large", "USDT") == {"spread": D(40), "inventory": D(20)} | fees
+    assert [total.booked for total in report.pnl.totals] == [D("65.96")]
+    assert report.pnl.is_explained
+    assert {each.group.config_version: each.turnover_quote for each in report.performance} == {
+        "small": D(406),
+        "large": D(4060),
+    }
+    assert {each.config_version: each.notional_quote for each in report.markouts if each.by == "all"} == {
+        "small": 406.0,
+        "large": 4060.0,
+    }
+
+
 # --- The sum ------------------------------------------------------------------------------------------------------
 
 prices = st.decimals("0.01", "99999", places=2)
 amounts = st.decimals("0.1", "5000", places=1)
 fees_in = st.sampled_from(["settlement_currency", "base_currency", ""])  # or beside it, in coins
 trades = st.tuples(
-    st.sampled_from(Side), prices, amounts, prices, st.booleans(), st.sampled_from(["core", "other"]), fees_in
+    *(st.sampled_from(Side), prices, amounts, prices, st.booleans(), st.sampled_from(["core", "other"]), fees_in),
+    st.sampled_from([None, D(1), D(10)]),  # what a contract was worth
 )
 
 
@@ -414,13 +442,13 @@ def test_the_parts_are_what_is_booked_whatever_was_traded(instrument: Instrument
     instruments = {instrument.name: instrument}
     attribution, booked = Attribution(KEY, instruments), Booked(instruments)
     with localcontext(prec=DIGITS):
-        for second, (side, price, amount, mid, is_maker, strategy, taken_in) in enumerate(told):
+        for second, (side, price, amount, mid, is_maker, strategy, taken_in, size) in enumerate(told):
             at, fee = T0 + second * SECOND_NS, (D("0.0001"), getattr(instrument, taken_in or "settlement_currency"))
             if not taken_in:
                 beside = Paid(at, "fee", instrument.name, instrument.base_currency, D("-0.003"), D(0))
                 attribution.pay(beside)
                 booked.pay(beside)
-            fill = Fill(at, instrument.name, strategy, "c", side, price, amount, *fee, is_maker, mid)
+            fill = Fill(at, instrument.name, strategy, "c", side, price, amount, *fee, is_maker, mid, size)
             attribution.fill(fill, value := booked.value(fill))
             booked.fill(fill, value)
             funding = Paid(at, "funding", instrument.name, instrument.settlement_currency, D("-0.00000007"), D(0))

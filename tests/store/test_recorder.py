@@ -699,6 +699,18 @@ def test_a_fill_says_where_the_market_stood_and_under_which_configuration_its_or
     assert [after[name] for name in tables.MIDS] == [50_000.25, None, *[50_002.5] * 6]
 
 
+def test_a_fill_says_what_a_contract_was_worth_though_the_venue_gives_it_another_size_later(
+    journal: Path, database: Database
+) -> None:
+    tenfold = msgspec.structs.replace(BTC_PERPETUAL, contract_value=Decimal(10))
+    write_journal(journal, a_day(orders=1))
+    write_journal(journal, [step(9, [started(2), defined(instrument=tenfold)]), step(10, [filled("", "2")])], epoch=2)
+    Recorder(journal, database).record_all()
+
+    assert [row["contract_value"] for row in rows(database, tables.fills)] == [1, 10]
+    assert [row["contract_value"] for row in rows(database, tables.instruments)] == [10]
+
+
 def test_what_a_venue_answers_has_its_row_and_what_it_tells_of_its_own_accord_has_none(
     journal: Path, database: Database
 ) -> None:
