@@ -123,6 +123,10 @@ source: mid -> source: vwap
     strategies[0].fair_value.source: 'vwap' is not allowed, it must be 'mid', 'micro',
 source: mid -> source: fixed
     strategies[0].fair_value.price: it belongs to the source fixed, which needs it
+source: mid -> source: last
+    strategies[0].fair_value.max_trade_age_s: it belongs to the source last, which needs it
+source: mid -> source: mid, max_trade_age_s: 60
+    strategies[0].fair_value.max_trade_age_s: it belongs to the source last, which needs it
 source: mid -> source: mid, table: {edges: [0.5], adjustments: [[-0.1, 0.1]]}
     strategies[0].fair_value.table: it belongs to the source micro
 source: mid -> source: micro, table: {edges: [0.5], adjustments: [[-0.1, 0.1], [0.1]]}

@@ -16,7 +16,7 @@ from replenisher.core.comparison import (
     trades_were_read,
     unsure,
 )
-from replenisher.core.elsewhere import apply_price, apply_ticker
+from replenisher.core.elsewhere import apply_price, apply_ticker, apply_trade
 from replenisher.core.evidence import apply_answer, apply_open_orders
 from replenisher.core.execution import Executed, shown_with
 from replenisher.core.halts import apply_clock_offset, apply_lag, apply_refusal, lift, resume
@@ -277,6 +277,8 @@ def _see_trade(state: State, trade: TradePrinted) -> None:
         watch.saw_trade(trade)
     if state.guarded:
         state.have_guards_see(trade)
+    if state.setup.followers:
+        apply_trade(state, trade)
     if instrument in state.setup.heeding_trades:
         state.look_at(instrument)
 

@@ -7,7 +7,7 @@ somebody who goes by it is looked at.
 from replenisher.core.prices import Of, Prices, PriceSpec, Told
 from replenisher.core.setup import StrategySetup
 from replenisher.core.state import State
-from replenisher.model.event import PriceTold, TickerTold
+from replenisher.model.event import PriceTold, TickerTold, TradePrinted
 from replenisher.model.instrument import venue_of
 
 NO_PRICES: Prices = {}
@@ -39,6 +39,14 @@ def apply_ticker(state: State, event: TickerTold) -> None:
     for of, price in ((Of.INDEX, event.index), (Of.MARK, event.mark), (Of.FUNDING, event.funding_8h)):
         if price is not None:
             _take(state, PriceSpec(of, key, 0).source, Told(price, as_of))
+
+
+def apply_trade(state: State, event: TradePrinted) -> None:
+    """Others have traded."""
+    key = event.instrument
+    if (instrument := state.instruments.get(key)) is not None:
+        as_of = _as_of(state, instrument.venue, event.at, event.venue_time)
+        _take(state, PriceSpec(Of.LAST, key, 0).source, Told(event.price * instrument.tick_float, as_of))
 
 
 def apply_price(state: State, event: PriceTold) -> None:

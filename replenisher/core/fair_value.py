@@ -16,7 +16,7 @@ from replenisher.core.prices import Of, Prices, PriceSpec
 from replenisher.core.signals.stoikov import StoikovTable
 from replenisher.core.strategy import NO_QUOTES, Quotes, View
 from replenisher.core.touch_prices import microprice, mid, weighted_mid
-from replenisher.model.units import BPS, MS_NS
+from replenisher.model.units import BPS, MS_NS, SECOND_NS
 
 
 class Source(StrEnum):
@@ -67,6 +67,13 @@ class FairValue:
     max_age_ms: Annotated[
         Annotated[int, Field(ge=1)], about("of index, mark, http and funding: older than this, nothing is shown")
     ] = 5_000
+    max_trade_age_s: Annotated[
+        Positive | None,
+        about(
+            "of the source last, which needs it: while the last trade is older nothing is shown, however fresh the "
+            "book is; so choose it as long as the market may be quiet"
+        ),
+    ] = None
     when_alone: Annotated[
         WhenAlone, about("what is shown while nobody else stands on a side of the book; quote: it is the mark then")
     ] = WhenAlone.PULL
@@ -106,11 +113,6 @@ class FairValue:
         return self
 
     @property
-    def heeds_trades(self) -> bool:
-        """Whether the last trade matters."""
-        return self._kind.heeds_trades
-
-    @property
     def heeds_sizes(self) -> bool:
         """Whether it matters how much stands at the touch."""
         return self._kind.heeds_sizes
@@ -120,7 +122,9 @@ class FairValue:
         """The prices from elsewhere that it goes by: legs by their sources, others by what they are."""
         named = {leg.source: leg.spec for leg in self.legs}
         if (of := self._kind.told) is not None:
-            named[of.value] = PriceSpec(of, self.http or "", self.max_age_ms * MS_NS)
+            of_trade_s = self.max_trade_age_s
+            max_age_ns = self.max_age_ms * MS_NS if of_trade_s is None else int(of_trade_s * SECOND_NS)
+            named[of.value] = PriceSpec(of, self.http or "", max_age_ns)
         return named if self._funding is None else named | self._funding.prices(self.max_age_ms * MS_NS)
 
     def prices_at(self, price: float) -> Prices:
@@ -148,6 +152,8 @@ class FairValue:
         if self._funding is not None and (why := self._funding.why_none(prices)):
             return why
         if (of := self._kind.told) is not None and of.value not in prices:
+            if of is Of.LAST:
+                return f"fair value: no trade of the last {self.max_trade_age_s:g} s is known"
             return f"fair value: the {'price over HTTP' if of is Of.HTTP else f'{of} price'} is not known"
         return "" if self.composite is None else self.composite.why_none(prices)
 
@@ -197,7 +203,6 @@ class Kind(NamedTuple):
     elsewhere: Callable[[FairValue, Prices], float | None] | None = None
     needs: tuple[str, ...] = ()  # the keys that belong to it
     told: Of | None = None  # where it is one price from elsewhere
-    heeds_trades: bool = False
     heeds_sizes: bool = False
 
 
@@ -215,7 +220,7 @@ def _micro(fair: FairValue, view: View) -> float:
 
 
 def _last(_: FairValue, view: View) -> float | None:
-    return None if view.last_trade is None else view.last_trade * view.instrument.tick_float
+    return view.prices.get(Of.LAST.value)
 
 
 def _last_own(fair: FairValue, view: View) -> float:
@@ -240,7 +245,7 @@ KINDS: Mapping[Source, Kind] = {
     Source.MID: Kind(_mid),
     Source.MICRO: Kind(_micro, heeds_sizes=True),
     Source.WEIGHTED: Kind(_weighted, heeds_sizes=True),
-    Source.LAST: Kind(_last, heeds_trades=True),
+    Source.LAST: Kind(_last, needs=("max_trade_age_s",), told=Of.LAST),
     Source.FIXED: Kind(elsewhere=lambda fair, _: fair.price, needs=("price",)),
     Source.LAST_OWN: Kind(_last_own),
     Source.INVENTORY_COST: Kind(_inventory_cost),

@@ -1,7 +1,8 @@
 """Prices from elsewhere: what a fair value may go by besides the book that is quoted, and how old each may be.
 
 A price has a *source*, one word: the key of an instrument for the middle of its book; `index:KEY`, `mark:KEY` and
-`funding_8h:KEY` for what a venue tells of one; `http:NAME` for what is asked for over HTTP. A price that is older than
+`funding_8h:KEY` for what a venue tells of one; `last:KEY` for what others traded at last; `http:NAME` for what is asked
+for over HTTP. A price that is older than
 its reader wants is none. It is as old as its venue's clock says, where that is known, and not as fresh as its arrival.
 """
 
@@ -21,6 +22,7 @@ class Of(StrEnum):
     INDEX = "index"
     MARK = "mark"
     FUNDING = "funding_8h"  # the rate of eight hours, positive when longs pay; no price, and as old as one
+    LAST = "last"  # the last trade
     HTTP = "http"
 
 

@@ -78,14 +78,13 @@ class StrategySetup:
 
     def __post_init__(self) -> None:
         strategy, fair_value = self.strategy, fair_value_of(self.strategy)
-        by_default = True if fair_value is None else fair_value.heeds_trades
         signals: Mapping[str, SignalSpec] = getattr(strategy, "signals", {})
         priced_by = fair_value if fair_value is not None and fair_value.prices else None
         named = {} if priced_by is None else priced_by.prices
         looks_again_s: float | None = getattr(strategy, "looks_again_s", None)
         follows = {
             "ladder": (self.id, self.instrument),
-            "heeds_trades": bool(getattr(strategy, "heeds_trades", by_default)),
+            "heeds_trades": bool(getattr(strategy, "heeds_trades", fair_value is None)),
             "heeds_sizes": bool(getattr(strategy, "heeds_sizes", True)),
             "signals": signals,
             "priced_by": priced_by,

@@ -6,7 +6,7 @@ commands bring it about, is not its business.
 
 Its answer depends on the view and on nothing else. While market, signals and inventory stay as they are it is not
 asked again, unless it says `looks_again_s`: then time alone may change its mind. One that says `heeds_trades = False`,
-or whose `fair_value` needs none, is shown no trades, and is not asked for their sake. One that says
+or has a `fair_value` and does not say `True`, is shown no trades, and is not asked for their sake. One that says
 `heeds_sizes = False` is not asked where nothing but the sizes at the touch has changed, and may be shown older ones.
 One that has `signals`, by names of its own, is shown their values, and is not asked while one of them is not known.
 Where its `fair_value` goes by prices from elsewhere (`prices.py`), it is shown those that are fresh, and its answer is

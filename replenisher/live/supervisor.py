@@ -106,7 +106,12 @@ class Supervisor:
         quoted = {name for name in parts.venues if self._state.setup.is_quoted_on(name)}
         self._waiting = quoted  # that have not been in sync yet
         self._unheard = set(parts.venues) - quoted  # that are listened to, and have told no price yet
-        self._unpriced = [each for each in self._state.setup.strategies if each.prices]  # that saw none of them yet
+        # Those that saw none of their prices yet. Where that is the last trade nothing is wrong: a market may be quiet.
+        self._unpriced = [
+            each
+            for each in self._state.setup.strategies
+            if any(spec.of is not Of.LAST for spec in each.prices.values())
+        ]
         self._let_in: set[str] = set()  # the venues that have taken our key in this life
 
     def start(self, carriers: Mapping[str, Carrier]) -> None:

@@ -90,6 +90,7 @@ BESIDE["split_order_levels_enabled"] = {
 FURTHER: dict[str, dict[str, Any]] = {
     "inventory_range_multiplier": {"inventory.target_quote": 0},
     "inventory_skew_enabled": {"inventory.target_quote": 0},
+    "price_type": {"fair_value.max_trade_age_s": 300},
     "price_source_custom_api": {"price_sources.custom.field": "p"},
     "custom_api_update_interval": {"price_sources.custom.field": "p"},
     "order_levels_mode": {"level_spacing_bps": 5},

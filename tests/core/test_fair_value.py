@@ -145,12 +145,18 @@ def trade_higher(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("source", "follows"),
-    [("mid", None), ("fixed", None), ("micro", stand_in_front), ("weighted", stand_in_front), ("last", trade_higher)],
+    [
+        ({"source": "mid"}, None),
+        ({"source": "fixed", "price": 10_000.0}, None),
+        ({"source": "micro"}, stand_in_front),
+        ({"source": "weighted"}, stand_in_front),
+        ({"source": "last", "max_trade_age_s": 60}, trade_higher),
+    ],
 )
 def test_quotes_follow_what_their_source_goes_by_and_nothing_else(
-    source: str, follows: Callable[[World], None] | None
+    source: dict[str, Any], follows: Callable[[World], None] | None
 ) -> None:
-    world = quoting_by(fair_value(source=source, **({"price": 10_000.0} if source == "fixed" else {})))
+    world = quoting_by(fair_value(**source))
     world.venue.public.append(
         TradePrinted(at=0, instrument=KEY, venue_time=0, trade_id="0", price=100_000, quantity=1, taker=Side.BUY)
     )
@@ -253,6 +259,7 @@ def test_where_opinions_are_split_nobody_counts() -> None:
     [
         fair_value(),
         fair_value(source="index", funding_shift=0.5),
+        fair_value(source="last", max_trade_age_s=60),
         composite(),
         composite(legs=[NEXT | {"offset_bps": 90}, SPOT | {"offset_bps": -90}]),
     ],
@@ -296,6 +303,49 @@ def test_an_index_or_a_mark_is_the_fair_value_while_it_is_fresh(source: str) -> 
     world.settle()
     assert not world.live()
     assert withheld(world) == f"fair value: the {source} price is not known"
+
+
+def traded(world: World, price: int, trade_id: str, *, venue_time: int = 0) -> None:
+    """Others trade, at this price in ticks."""
+    world.tell(
+        TradePrinted(
+            at=0, instrument=KEY, venue_time=venue_time, trade_id=trade_id, price=price, quantity=1, taker=Side.BUY
+        )
+    )
+    world.settle()
+
+
+def test_the_last_trade_is_the_fair_value_until_it_is_too_old_and_again_from_the_next_one_on() -> None:
+    world = quoting_by(fair_value(source="last", max_trade_age_s=300))
+    assert withheld(world) == "fair value: no trade of the last 300 s is known"
+
+    traded(world, 100_030, "1")
+    assert shown(world) == pytest.approx({"buy": 9_993.0, "sell": 10_013.0}, abs=0.11)
+    assert terms(world)["last"] == pytest.approx(10_003.0)
+
+    world.wait(299 * SECOND)
+    world.settle()
+    assert len(world.live()) == 2, "a market may be quiet for so long"
+
+    world.wait(SECOND + 1)
+    world.settle()
+    assert not world.live()
+    assert withheld(world) == "fair value: no trade of the last 300 s is known"
+
+    traded(world, 100_030, "2")
+    assert shown(world) == pytest.approx({"buy": 9_993.0, "sell": 10_013.0}, abs=0.11)
+
+
+def test_a_trade_is_as_old_as_its_venue_says_when_it_was_heard_late() -> None:
+    """As where an exchange is asked for its last trades, however old they are."""
+    world = quoting_by(fair_value(source="last", max_trade_age_s=300))
+    world.tell(ClockOffset(at=0, venue=VENUE, offset_ns=0))
+
+    traded(world, 100_030, "1", venue_time=world.at - 3_600 * SECOND)
+    assert not world.live()
+
+    traded(world, 100_030, "2", venue_time=world.at - SECOND)
+    assert len(world.live()) == 2
 
 
 def test_another_reason_to_show_nothing_is_on_record_though_nothing_is_to_be_done() -> None:

@@ -180,6 +180,18 @@ def test_a_desk_waits_for_its_prices_while_its_instrument_does_not_trade(tmp_pat
         assert not first.is_over
 
 
+def test_a_desk_that_goes_by_the_last_trade_waits_for_one_however_long_nobody_trades(tmp_path: Path) -> None:
+    too_short = "    fair_value: {source: last, max_trade_age_s: 0.000001}\n"  # a trade is older when it is heard
+    (tmp_path / "desk.yaml").write_text(SHIPPED.read_text() + too_short)
+
+    with world_of(scene_of(load(tmp_path / "desk.yaml")), tmp_path) as world:
+        first = world.life
+        world.run(40)
+
+        assert not first.is_over
+    assert told("shows_nothing")[0]["reason"] == "fair value: no trade of the last 1e-06 s is known"
+
+
 def test_a_desk_on_which_another_strategy_can_quote_goes_on(tmp_path: Path) -> None:
     with world_of(going_by_dead_legs(tmp_path, "seeing"), tmp_path) as world:
         first = world.life

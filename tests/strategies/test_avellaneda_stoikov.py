@@ -139,7 +139,7 @@ def test_what_is_measured_is_used_within_its_bounds_and_shown() -> None:
 
 
 def test_without_a_fair_value_there_are_no_quotes() -> None:
-    assert avellaneda_stoikov(fair_value={"source": "last"}).quote(seen()) is NO_QUOTES
+    assert avellaneda_stoikov(fair_value={"source": "last", "max_trade_age_s": 60}).quote(seen()) is NO_QUOTES
 
 
 @pytest.mark.parametrize(

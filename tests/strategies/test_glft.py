@@ -169,7 +169,7 @@ def test_what_has_not_changed_is_not_worked_out_again() -> None:
 
     assert strategy.quote(seen()) is strategy.quote(seen())
     assert strategy.quote(seen(inventory="1")) is not strategy.quote(seen())
-    assert glft(fair_value={"source": "last"}).quote(seen()) is NO_QUOTES
+    assert glft(fair_value={"source": "last", "max_trade_age_s": 60}).quote(seen()) is NO_QUOTES
 
 
 # --- Against what it approximates ----------------------------------------------------------------------------------

@@ -21,9 +21,10 @@ AT_10_000 = Touch(99_990, 50, 100_010, 50)
 
 
 def seen(
-    instrument: Instrument = LINEAR, touch: Touch = AT_10_000, inventory: str = "0", last: int | None = None
+    instrument: Instrument = LINEAR, touch: Touch = AT_10_000, inventory: str = "0", last: float | None = None
 ) -> View:
-    return View(at=T0, instrument=instrument, touch=touch, last_trade=last, inventory=Decimal(inventory))
+    prices = {} if last is None else {"last": last}
+    return View(at=T0, instrument=instrument, touch=touch, last_trade=None, inventory=Decimal(inventory), prices=prices)
 
 
 def market_maker(**other: object) -> PureMarketMaking:
@@ -243,19 +244,19 @@ def test_a_lean_never_comes_closer_to_fair_value_than_half_the_minimum_spread() 
     [
         ({"source": "mid"}, 10_000.0),
         ({"source": "weighted"}, 10_000.5),
-        ({"source": "last"}, 9_999.3),
+        ({"source": "last", "max_trade_age_s": 60}, 9_999.3),
         ({"source": "fixed", "price": 9_000}, 9_000.0),
     ],
 )
 def test_every_source_of_fair_value(source: dict[str, object], fair: float) -> None:
-    quotes = market_maker(fair_value=source).quote(seen(touch=Touch(99_990, 75, 100_010, 25), last=99_993))
+    quotes = market_maker(fair_value=source).quote(seen(touch=Touch(99_990, 75, 100_010, 25), last=9_999.3))
 
     assert quotes.fair_value == pytest.approx(fair)
     assert quotes.terms["fair_value"] == quotes.fair_value
 
 
 def test_without_a_last_trade_the_source_last_has_nothing_to_go_by() -> None:
-    assert market_maker(fair_value={"source": "last"}).quote(seen()) is NO_QUOTES
+    assert market_maker(fair_value={"source": "last", "max_trade_age_s": 60}).quote(seen()) is NO_QUOTES
 
 
 @given(

@@ -299,7 +299,7 @@ PURE_ROWS = (
         MAPPED,
         "fair_value.source",
         "mid_price `mid`, last_price `last`, last_own_trade_price `last_own`, inventory_cost `inventory_cost`; "
-        "best_bid and best_ask are refused, as half a spread would be guessed",
+        "best_bid and best_ask are refused, as half a spread would be guessed; how old the last trade may be is asked",
         blank="mid_price",
     ),
     Row(

@@ -280,6 +280,8 @@ class _Draft:
                 if kind not in PRICE_TYPES:
                     raise given.fault("price_type", f"it must be one of: {', '.join(PRICE_TYPES)}")
                 self.put("fair_value", {"source": PRICE_TYPES[kind]})
+                if kind == "last_price":
+                    self.ask("fair_value.max_trade_age_s", "Hummingbot's last_price is good for ever")
             case "external_market":
                 where = f"{given.word('price_source_exchange')} {given.word('price_source_market')}"
                 self.ask("fair_value", f"the price of {where}, as a leg of `source: composite` or by `source: http`")
