@@ -15,6 +15,7 @@ from replenisher.core.fair_value import fair_value_of
 from replenisher.core.inventory import Inventory
 from replenisher.core.load import Load
 from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake, permit
+from replenisher.core.slots import RefillMode
 from replenisher.core.state import State
 from replenisher.core.strategy import Strategy
 from replenisher.errors import ConfigurationError
@@ -24,7 +25,7 @@ from replenisher.model.money import APART
 from replenisher.model.step import Quote
 from replenisher.model.units import BPS, SECOND_NS
 from replenisher.venues.doctor import Listing
-from replenisher.venues.fit import Failed, Fit, fit_of, too_small
+from replenisher.venues.fit import Failed, Fit, fit_of, named, too_small
 from replenisher.venues.levels import NOTHING_ELSE
 from replenisher.wiring.listings import synthetic_start
 from replenisher.wiring.setup import limits_of, obligations_of
@@ -119,11 +120,17 @@ def _objection(config: Config, place: int, instrument: Instrument, *, mark: Deci
     if not _rests_at_nothing(strategy):
         return ""
     section = config.strategies[place]
+    if section.refill.mode is RefillMode.OPPOSITE_SIDE:
+        small = fit.small
+        if alone := [(side, level) for side, level in small if (side.opposite, level) not in small]:
+            at: Path_ = ("strategies", place, "refill", "mode")
+            rule = f"{named(alone)} would be below the venue's minimum, so that what mirrors them would never come back"
+            return f"{config.where(at)}: {not_allowed(at, section.refill.mode.value, rule)}"
     shown = _shown(limits_of(config, section), fit)
     if section.obligations is not None:
         resting = ((quote.side, quote.price, quote.quantity) for quote in shown)
         if lacking := obligations_of(section.obligations).lacking(instrument, resting).told:
-            at: Path_ = ("strategies", place, "obligations")
+            at = ("strategies", place, "obligations")
             return f"{config.where(at)}: {stem}.obligations cannot be met, not even at rest: {lacking}"
     if not isinstance(strategy, LiquidityProfile) or fit.fair_value is None:
         return ""

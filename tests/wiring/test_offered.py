@@ -106,6 +106,33 @@ def test_what_is_met_only_once_a_target_is_held_is_not_refused(tmp_path: Path) -
     assert check(config)["strategies"]
 
 
+def mirrored(tmp_path: Path, outer_ask: int, mode: str) -> Config:
+    """Two bids of 1,000, and two asks of which the outer one is of another size; a contract is 10 USD."""
+    content = yaml.safe_load(PAPER.read_text())
+    counted = ("order_levels", "bid_spread_bps", "ask_spread_bps", "level_spacing_bps", "order_amount")
+    plain = {key: value for key, value in content["strategies"][0].items() if key not in counted}
+    bids, asks = ([{"spread_bps": 8, "amount": 1000}, {"spread_bps": 12, "amount": size}] for size in (1000, outer_ask))
+    custom = {"size_curve": "custom", "bid_levels": bids, "ask_levels": asks, "refill": {"mode": mode}}
+    content["strategies"] = [plain | custom]
+    file = tmp_path / "mirrored.yaml"
+    file.write_text(yaml.safe_dump(content))
+    return load(file)
+
+
+def test_a_level_whose_mirror_is_too_small_to_stand_is_refused_where_it_would_wait_for_that(tmp_path: Path) -> None:
+    assert check(mirrored(tmp_path, 5, "per_level"))["strategies"]
+    assert check(mirrored(tmp_path, 10, "opposite_side"))["strategies"]
+
+    with pytest.raises(ConfigurationError) as refused:
+        check(mirrored(tmp_path, 5, "opposite_side"))
+
+    assert refused.value.exit_code == 78
+    assert str(refused.value).endswith(
+        "mirrored.yaml: strategies[0].refill.mode: 'opposite_side' is not allowed, "
+        "asks 1 would be below the venue's minimum, so that what mirrors them would never come back"
+    )
+
+
 def profiled(tmp_path: Path, within_pct: float, levels: int, **keys: object) -> Config:
     content = yaml.safe_load(PAPER.read_text())
     kept = {key: content["strategies"][0][key] for key in ("id", "venue", "instrument")}
