@@ -25,7 +25,13 @@ def report(
             metavar="FILE", help="Write a page with charts that needs nothing else; an earlier page is written over."
         ),
     ] = None,
-    csv: Annotated[Path | None, typer.Option(metavar="DIR", help="Write CSV files into a folder, one a table.")] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write CSV files into a folder, one a table; those of an earlier report are written over.",
+        ),
+    ] = None,
     since: Annotated[str | None, typer.Option(metavar="TIME", help="Only from here on, UTC.")] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="And only before this.")] = None,
     as_json: AsJson = False,
@@ -61,11 +67,11 @@ def report(
         found = read(source, lambda done, of: tell(f"{done:,} of {of:,} fills and sweeps"), period)
         tables: dict[str, str] = {}
         if csv is not None:
-            from replenisher.report.csv_files import csv_files, left_over
+            from replenisher.report.csv_files import beginning, csv_files, left_over
 
             tables = dict(csv_files(found))
             for name, text in tables.items():
-                require_ours(csv / name, text.splitlines()[0].partition(",")[0])  # other columns may come and go
+                require_ours(csv / name, beginning(text))
         if html is not None:
             tell(f"drawing {html}")
             write_over(html, page(found))

@@ -47,7 +47,8 @@ def traded(tmp_path_factory: pytest.TempPathFactory, sqlite_ledger: Path) -> Pat
 def test_all_forms_of_a_report_are_written_at_once(traded: Path, tmp_path: Path) -> None:
     written = ["--html", tmp_path / "report.html", "--csv", tmp_path / "tables"]
     (tmp_path / "tables").mkdir()
-    for name, text in {"obligations": "venue,account\n", "curves_presence": "day,mine\n", "notes": "venue\n"}.items():
+    earlier = {"obligations": "venue,account,short\n", "curves_presence": "venue,mine\n", "notes": "venue,account,\n"}
+    for name, text in earlier.items():
         (tmp_path / "tables" / f"{name}.csv").write_text(text)
     (tmp_path / "tables" / "opening.csv").write_bytes(b"\xffmine")
 
@@ -112,6 +113,18 @@ def test_a_report_whose_parts_are_not_what_is_booked_is_written_and_ends_with_on
     assert "this report is wrong" in (tmp_path / "page.html").read_text()
     assert total["unexplained"] in (tmp_path / "tables" / "pnl_totals.csv").read_text()
     assert (read.returncode, "not explained" in read.stdout) == (1, True)
+
+
+def test_a_table_of_somebody_else_stays_though_it_has_a_name_of_ours_and_begins_with_a_column_of_ours(
+    traded: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "pnl_totals.csv").write_text("venue,mine\n")
+
+    ended = replenisher(traded, "report", PAPER, "--csv", tmp_path)
+
+    assert ended.returncode == 78
+    assert "pnl_totals.csv: cannot be written: what is there is no report of ours" in ended.stderr
+    assert {each.name: each.read_text() for each in tmp_path.iterdir()} == {"pnl_totals.csv": "venue,mine\n"}
 
 
 @pytest.mark.parametrize(
