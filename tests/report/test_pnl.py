@@ -167,6 +167,24 @@ def test_nor_are_those_of_a_fee_that_is_told_beside_its_fill(database: Database,
     assert report.curves.held[0].position[-1] == 0
 
 
+def test_where_several_traded_such_a_fee_is_nobodys_and_each_keeps_the_coins_that_its_fills_tell(
+    database: Database,
+) -> None:
+    rows = Rows(SPOT)
+    rows.life("c")
+    for strategy in ("core", "other"):
+        rows.fill("buy", "10", "100", "100", "0 USDT", strategy=strategy)
+    rows.cash("fee", "-1", "ETH", name=SPOT.name)
+    rows.mid("150")
+    rows.write(database)
+
+    report = reported(database)
+
+    made = {line.group.strategy: (line.parts.fees, line.parts.inventory) for line in report.pnl.lines}
+    assert made == {"core": (0, 500), "other": (0, 500), "external": (-100, -50)}
+    assert report.pnl.is_explained
+
+
 def test_a_hundred_thousand_dollars_of_an_inverse_contract_from_60_000_to_63_000() -> None:
     """Q (1 / F0 - 1 / F1), as it is booked."""
     rows = [

@@ -4,7 +4,8 @@ CAPTIONS = {
     "opening": "What was held when the time of this report began: positions, which count from this mid on, with what "
     "they were entered at on average, and cash, as the venue last told it before.",
     "pnl.lines": "What each strategy made on each instrument under each configuration, in the currency of the line. "
-    "Funding goes to who held the position; external is what no strategy of ours did.",
+    "Funding goes to who held the position; external is what no strategy of ours did, and what was charged while "
+    "nothing says to whom.",
     "pnl.totals": "What the account made in each currency, with what is open at the middle of the book. Booked is the "
     "same at average cost; unexplained is the difference, and anything but 0 is a fault of this report.",
     "halts": "When nothing was shown, by all or by one strategy, and why; with on_breach: reduce, only what reduces. "
