@@ -101,11 +101,15 @@ def test_a_second_replay_into_one_folder_is_refused_and_the_first_one_is_written
             play(config, minutes=0.1, directory=past, tell=lambda _: None)
         refused.append(second.value)
 
+    of_a_killed_one = tmp_path / ".past.partial" / "data" / "killed"
+    of_a_killed_one.mkdir(parents=True)
+
     play(config, minutes=0.1, directory=past, tell=meanwhile)
 
     assert refused
     assert [each.name for each in tmp_path.iterdir()] == ["past"]
     assert {each.name for each in past.iterdir()} >= {"journal", "exchange.ledger", "replenisher.db"}
+    assert not (past / "killed").exists()
 
 
 def test_a_replay_says_how_far_it_is_and_of_how_much(tmp_path: Path) -> None:
