@@ -2,8 +2,8 @@
 
 A price has a *source*, one word: the key of an instrument for the middle of its book; `index:KEY`, `mark:KEY` and
 `funding_8h:KEY` for what a venue tells of one; `last:KEY` for what others traded at last; `http:NAME` for what is asked
-for over HTTP. A price that is older than
-its reader wants is none. It is as old as its venue's clock says, where that is known, and not as fresh as its arrival.
+for over HTTP. A price that is older than its reader wants is none. It is as old as its venue's clock says, where that
+is known, and not as fresh as its arrival.
 """
 
 from collections.abc import Mapping
