@@ -20,6 +20,7 @@ from replenisher.cli import app
 from replenisher.cli.program import show
 from replenisher.config import load
 from replenisher.live.control import Answer, Door, Request
+from replenisher.live.sole import sole_daemon
 from replenisher.live.status_page import status_page
 from replenisher.report.resampling import resampled
 from tests.waiting import DEADLINE_S, LIFE_S
@@ -519,6 +520,24 @@ def test_db_upgrade_says_what_it_has_done(replenisher: Command, config: Path, tm
     assert first.stdout == second.stdout == f"{database}: the tables are as this program knows them\n"
     assert (first.returncode, first.stderr) == (second.returncode, second.stderr) == (0, "")
     assert replenisher("db", "check", config).returncode == 0
+
+
+def test_no_tables_are_taken_from_under_a_daemon(replenisher: Command, config: Path, tmp_path: Path) -> None:
+    replenisher("db", "upgrade", config)
+    data_dir = tmp_path / "data" / "desk"
+
+    with sole_daemon(data_dir):
+        refused = replenisher("db", "downgrade", config, "--drop-rows")
+        check = replenisher("db", "check", config)
+    taken = replenisher("db", "downgrade", config, "--drop-rows")
+
+    why = "a daemon runs on this data directory and needs its tables, stop it first"
+    assert (refused.returncode, refused.stdout, refused.stderr) == (75, "", f"replenisher: {data_dir}: {why}\n")
+    assert check.returncode == 0
+    assert (taken.returncode, taken.stderr) == (0, "")
+    told = "the tables are older now; `run` or `db upgrade` brings them up again"
+    assert taken.stdout == f"sqlite:///{data_dir}/replenisher.db: {told}\n"
+    assert replenisher("db", "check", config).returncode == 78
 
 
 # --- What there is -----------------------------------------------------------------------------------------------

@@ -78,12 +78,14 @@ def database_downgrade(
 ) -> None:
     """Take the tables back to an older version. For development databases only.
 
-    A database that holds rows is refused unless --drop-rows says that they may go.
+    A database that holds rows is refused unless --drop-rows says that they may go, and one to which a daemon writes
+    always.
     """
     from replenisher.config import load
     from replenisher.wiring import books
 
-    books.database_downgrade(load(file), to, drop_rows=drop_rows)
+    name = books.database_downgrade(load(file), to, drop_rows=drop_rows)
+    typer.echo(f"{name}: the tables are older now; `run` or `db upgrade` brings them up again")
 
 
 @database.command("check", epilog="Example: replenisher db check configs/paper.yaml --json")

@@ -16,7 +16,7 @@ from replenisher.config import Config, has_dead_man_switch, require_ready
 from replenisher.config.advice import advice
 from replenisher.config.priced import listened_to
 from replenisher.config.sections import PAPER_KEY, VenueSection
-from replenisher.errors import ConfigurationError
+from replenisher.errors import ConfigurationError, Taken
 from replenisher.live.sole import is_held
 from replenisher.model.units import HOUR_NS
 from replenisher.report.audit import Audit
@@ -146,9 +146,12 @@ def database_upgrade(config: Config) -> None:
     schema.upgrade(url)
 
 
-def database_downgrade(config: Config, revision: str, *, drop_rows: bool) -> None:
-    """Take the tables of a development database back to an older version."""
+def database_downgrade(config: Config, revision: str, *, drop_rows: bool) -> str:
+    """Take the tables of a development database back to an older version, and say which database that was."""
+    if is_held(config.data_dir):
+        raise Taken(f"{config.data_dir}: a daemon runs on this data directory and needs its tables, stop it first")
     schema.downgrade(config.database_url, revision, drop_rows=drop_rows)
+    return Database(config.database_url).name
 
 
 def database_check(config: Config) -> dict[str, Any]:
