@@ -354,6 +354,9 @@ def test_a_day_that_is_none_is_one_clear_sentence(replenisher: Command, config: 
         ["exchange", "--ledger", "x", "--speed", "10"],
         *(["exchange", "--ledger", "x", "--tape", __file__, "--speed", each] for each in ("1e-12", "0", "nan", "inf")),
         ["replay", "desk.yaml", "--synthetic", "--minutes", "inf"],
+        ["simulate", "--seeds", "1", "--minutes", "inf"],
+        ["pause", "desk.yaml", "--timeout", "inf"],
+        ["obligations", "desk.yaml", "--hours", "99999999999"],
     ],
     ids=" ".join,
 )

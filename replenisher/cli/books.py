@@ -6,6 +6,8 @@ import typer
 
 from replenisher.cli.program import AsJson, File, app, database, progress, show, show_json, warn
 
+HOURS_MAX = 1_000_000  # a century: no ledger is older, and a time of the clock is still left
+
 
 @app.command(epilog="Example: replenisher audit configs/paper.yaml --json")
 def audit(
@@ -41,7 +43,7 @@ def audit(
 @app.command(epilog="Example: replenisher obligations configs/paper.yaml --hours 24 --json")
 def obligations(
     file: File,
-    hours: Annotated[int, typer.Option(min=1, help="How far to look back.")] = 24,
+    hours: Annotated[int, typer.Option(min=1, max=HOURS_MAX, help="How far to look back.")] = 24,
     as_json: AsJson = False,
 ) -> None:
     """Say how much of each hour every strategy met its obligations.

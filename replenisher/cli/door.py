@@ -12,7 +12,12 @@ from replenisher.cli.program import AsJson, File, app, progress, show_json
 if TYPE_CHECKING:
     from replenisher.config import Config
 
-Patience = Annotated[float, typer.Option("--timeout", metavar="S", min=1, help="How long to wait, in seconds.")]
+PATIENCE_S_MAX = 86_400  # a day: whoever waits longer than that does not wait
+
+Patience = Annotated[
+    float,
+    typer.Option("--timeout", metavar="S", min=1, max=PATIENCE_S_MAX, help="How long to wait, in seconds."),
+]
 
 
 @app.command(epilog="Example: replenisher status configs/paper.yaml --json")

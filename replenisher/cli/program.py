@@ -12,6 +12,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+MINUTES_MAX = 10_000_000  # nineteen years: more than there is of any tape, and still a time of the clock
+
 app = typer.Typer(
     name="replenisher",
     help="Keeps an order book stocked around fair value, on a simulated exchange or a real one.",

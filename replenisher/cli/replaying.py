@@ -7,9 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from replenisher.cli.program import AsJson, File, Tape, app, progress, show
-
-MINUTES_MAX = 10_000_000  # nineteen years: more than there is of any tape, and still a time of the clock
+from replenisher.cli.program import MINUTES_MAX, AsJson, File, Tape, app, progress, show
 
 
 @app.command(epilog="Example: replenisher replay configs/paper.yaml --synthetic --seed 3 --minutes 60")

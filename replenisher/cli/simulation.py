@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from replenisher.cli.planting import plant
-from replenisher.cli.program import AsJson, app
+from replenisher.cli.program import MINUTES_MAX, AsJson, app
 
 if TYPE_CHECKING:
     from replenisher.simulate.run import Outcome
@@ -22,7 +22,9 @@ def simulate(
     seeds: Annotated[str, typer.Option(metavar="A..B", help="The seeds: one, or the first and the last.")] = "1..20",
     minutes: Annotated[
         float | None,
-        typer.Option(min=0.05, help="With faults, 10 if simulated, 0.1 if real; a while without follows."),
+        typer.Option(
+            min=0.05, max=MINUTES_MAX, help="With faults, 10 if simulated, 0.1 if real; a while without follows."
+        ),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(metavar="CONFIG", help="A paper configuration; else one that is shipped.")
