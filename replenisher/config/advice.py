@@ -52,6 +52,12 @@ def _of_cash(config: Config, venue: str, exchange: str) -> Iterator[str]:
     traits = TRAITS.get(exchange, USUAL)
     if not traits.fees_are_cash:
         yield f"{config.where(at)}: {spell(at)}: {UNCOUNTED_FEES}"
+    if traits.estimates_fees:
+        yield (
+            f"{config.where(at)}: {spell(at)}: what a fill cost {exchange} tells by stream alone: of one that is asked "
+            "for, as after a reconnect, what is booked is an estimate by the list of fees; a statement of that day may "
+            "leave a rest"
+        )
     if traits.cash_doubt and any(each.venue == venue and not is_spot(config, each) for each in config.strategies):
         yield (
             f"{config.where(at)}: {spell(at)}: what {exchange} tells as our cash of contracts is not compared, only "

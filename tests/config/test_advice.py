@@ -53,6 +53,11 @@ def test_who_wants_to_hold_so_much_of_spot_is_told_from_where_it_counts(
         (OKX, "BTC/USDT:USDT", ["fee"]),
         ("{adapter: ccxt, exchange: coinbase}", "BTC/USDC", ["fee"]),
         ("{adapter: ccxt, exchange: coinbase}", "BTC/USDC:USDC", ["fee", "cash of contracts"]),
+        (
+            "{adapter: ccxt, exchange: krakenfutures}",
+            "BTC/USD:USD",
+            ["fee", "an estimate by the list of fees", "cash of contracts"],
+        ),
     ],
 )
 def test_it_is_said_which_money_of_an_exchange_no_limit_counts_and_which_cash_is_not_compared(

@@ -68,6 +68,8 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     cash_rows: CashRows | None = None  # of that wallet, else of the only one
     cash_doubt: str = ""  # why what it tells as our cash of contracts may be more than that, or less
     streams_fees: bool = True  # what the stream of fills says that one cost is so; else it is asked for
+    estimates_fees: bool = False  # no answer tells what a fill cost: ccxt goes by the exchange's list of fees
+    amount_path: Path = ("amount",)  # of a trade, where ccxt leaves it out
     fees_are_cash: bool = False  # every fee is taken in what the instrument settles in, and never in another coin
     pays_at_settlement: bool = False  # what fills of contracts realize is cash only once it is settled
     cash_log: str = ""  # the method that asks for Deribit's log of cash; empty where there is none that we can read
@@ -222,6 +224,8 @@ ROWS: dict[str, Traits] = {
         history_method="fetch_closed_orders",
         history_until="before",
         cash_doubt="it is that of the multi-collateral wallet, and inverse contracts are paid from others",
+        estimates_fees=True,
+        amount_path=("info", "size"),  # of inverse contracts
         funding_params={
             "sort": "desc"
         },  # of all contracts together: the newest, so that what is older can be asked for

@@ -68,8 +68,8 @@ class History:
 
     def _tell(self, page: Page, call: Call[Asked], at: int, *, has_more: bool) -> None:
         question, executions = page.what, self._executions(page)
-        instrument = self._listed[question.scope].instrument
-        fills = tuple(fill_of(trade, self._names.of_trade(trade), instrument, at) for trade in executions)
+        instrument, traits = self._listed[question.scope].instrument, self._link.exchange.traits
+        fills = tuple(fill_of(trade, self._names.of_trade(trade), instrument, traits, at) for trade in executions)
         if not has_more:
             self._read_until[question.scope] = self._link.clock.venue_time(call.asked_at)
         for trade, fill in zip(executions, fills, strict=True):

@@ -83,7 +83,7 @@ def execution_id(trade: Structure) -> tuple[str, str]:
 def fees_of(trade: Structure) -> dict[str, Decimal]:
     """What an execution cost, by currency, negative if it is a rebate; empty where it is not said.
 
-    A stream may leave it out; the question for our trades does not.
+    A stream may leave it out; the question for our trades does not. Of a few it is an estimate: `estimates_fees`.
     """
     single = trade.get("fee")
     costs: dict[str, Decimal] = {}
@@ -94,7 +94,7 @@ def fees_of(trade: Structure) -> dict[str, Decimal]:
     return {currency: cost for currency, cost in costs.items() if cost} or costs
 
 
-def fill_of(trade: Structure, name: str, instrument: Instrument, at: int) -> OrderFilled:
+def fill_of(trade: Structure, name: str, instrument: Instrument, traits: Traits, at: int) -> OrderFilled:
     """An execution as a fact; `name` is empty if the order is not known to be ours.
 
     Of its fees it has the one that is taken of the coins, if any is: whoever has bought them has so many less.
@@ -111,7 +111,7 @@ def fill_of(trade: Structure, name: str, instrument: Instrument, at: int) -> Ord
         trade_id=execution_id(trade)[0],
         side=SIDES[trade["side"]],
         price=exact(trade["price"]),
-        amount=exact(trade["amount"]),
+        amount=exact(found(trade, traits.amount_path) if trade["amount"] is None else trade["amount"]),
         fee=fees.get(currency, Decimal(0)),
         fee_currency=currency,
         # ccxt leaves it out where the exchange does; an order of ours is post-only and so gives liquidity.

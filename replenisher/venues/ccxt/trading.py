@@ -315,7 +315,8 @@ class Trading:
                 self._held.append((key, trade))
 
     def _tell_fill(self, key: str, trade: Mapping[str, Any], at: int) -> None:
-        fill = fill_of(trade, self._names.of_trade(trade), self._listed[key].instrument, at)
+        instrument, traits = self._listed[key].instrument, self._link.exchange.traits
+        fill = fill_of(trade, self._names.of_trade(trade), instrument, traits, at)
         if len(self._told) == TOLD_MAX:
             self._told_set.discard(self._told[0])
         self._told.append(told := (key, execution_id(trade)))

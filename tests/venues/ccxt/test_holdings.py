@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import ccxt
 import msgspec
 import pytest
 
@@ -14,7 +15,7 @@ from replenisher.model.instrument import AmountUnit, Instrument, Kind, TickStep
 from replenisher.model.order import Liquidity, Side, Status
 from replenisher.venues.ccxt import holdings
 from replenisher.venues.ccxt.exchanges import DERIBIT, TRAITS, USUAL, name_in
-from tests.venues.ccxt.given import order, trade
+from tests.venues.ccxt.given import MARKET, order, trade
 
 Recordings = Callable[[str], Path]
 BINANCE = TRAITS["binance"]
@@ -77,7 +78,7 @@ def test_executions_keep_every_digit_of_their_fee(recordings: Recordings) -> Non
     for row in trades:
         raw = row["raw"]
 
-        fill = holdings.fill_of(row["unified"], "name", instrument(), 7)
+        fill = holdings.fill_of(row["unified"], "name", instrument(), USUAL, 7)
 
         assert (fill.trade_id, fill.venue_order_id) == (raw["trade_id"], raw["order_id"])
         assert (fill.price, fill.amount) == (Decimal(str(raw["price"])), Decimal(str(raw["amount"])))
@@ -88,7 +89,7 @@ def test_executions_keep_every_digit_of_their_fee(recordings: Recordings) -> Non
     for row in executions:
         raw = row["raw"]
 
-        fill = holdings.fill_of(row["unified"], "name", instrument(inverse=False), 7)
+        fill = holdings.fill_of(row["unified"], "name", instrument(inverse=False), USUAL, 7)
 
         assert (fill.price, fill.amount) == (Decimal(raw["L"]), Decimal(raw["l"]))
         assert (fill.fee, fill.fee_currency) == (Decimal(raw["n"]), raw["N"])
@@ -104,19 +105,19 @@ def test_a_stream_that_leaves_the_fee_out_is_seen() -> None:
     assert not holdings.fees_of(trade(fee=None))
     assert not holdings.fees_of(trade(fee={"cost": None, "currency": "USDT"}))
     assert holdings.fees_of(trade(fee=None, fees=mixed))
-    assert holdings.fill_of(trade(fee=None, fees=several), "", instrument(), 7).fee == Decimal("0.3")
+    assert holdings.fill_of(trade(fee=None, fees=several), "", instrument(), USUAL, 7).fee == Decimal("0.3")
 
 
 def test_a_fee_in_two_currencies_is_paid_in_both() -> None:
     mixed = [{"cost": 0.1, "currency": "BNB"}, {"cost": 0.2, "currency": "USD"}, {"cost": 0.0, "currency": "USDT"}]
     execution = trade(fee=None, fees=mixed)
 
-    fill = holdings.fill_of(execution, "", instrument(inverse=False), 7)
+    fill = holdings.fill_of(execution, "", instrument(inverse=False), USUAL, 7)
     (charge,) = holdings.charges_of(execution, fill)
 
     assert (fill.fee, fill.fee_currency) == (Decimal("0.2"), "USD"), "what it is settled in goes with the fill"
     assert (charge.amount, charge.currency, charge.kind) == (Decimal("-0.1"), "BNB", CashKind.FEE)
-    assert holdings.charges_of(trade(), holdings.fill_of(trade(), "", instrument(), 7)) == []
+    assert holdings.charges_of(trade(), holdings.fill_of(trade(), "", instrument(), USUAL, 7)) == []
 
 
 def test_of_spot_the_fee_that_is_taken_of_the_coins_goes_with_the_fill() -> None:
@@ -124,17 +125,26 @@ def test_of_spot_the_fee_that_is_taken_of_the_coins_goes_with_the_fill() -> None
     mixed = [{"cost": 0.2, "currency": spot.settlement_currency}, {"cost": 0.01, "currency": spot.base_currency}]
     execution = trade(fee=None, fees=mixed)
 
-    fill = holdings.fill_of(execution, "", spot, 7)
+    fill = holdings.fill_of(execution, "", spot, USUAL, 7)
     (charge,) = holdings.charges_of(execution, fill)
 
     assert (fill.fee, fill.fee_currency) == (Decimal("0.01"), spot.base_currency)
     assert (charge.amount, charge.currency) == (Decimal("-0.2"), spot.settlement_currency)
 
 
+def test_of_inverse_contracts_krakenfutures_tells_the_amount_that_ccxt_leaves_out_of_an_answer() -> None:
+    sides = {"symbol": "BTC/USD:BTC", "linear": False, "inverse": True, "settle": "BTC", "contractSize": 1.0}
+    told = {"order_id": "o1", "fill_id": "t1", "side": "buy", "size": 2000, "price": 40000, "fillType": "maker"}
+    execution = ccxt.krakenfutures().parse_trade(told | {"fillTime": "2026-01-02T03:04:05.678Z"}, MARKET | sides)
+
+    assert execution["amount"] is None
+    assert holdings.fill_of(execution, "", instrument(), TRAITS["krakenfutures"], 7).amount == 2000
+
+
 @pytest.mark.parametrize("told", [{"id": None}, {"id": ""}])
 def test_an_execution_without_an_id_is_unreadable(told: dict[str, Any]) -> None:
     with pytest.raises(holdings.UNREADABLE):
-        holdings.fill_of(trade(**told), "", instrument(), 7)
+        holdings.fill_of(trade(**told), "", instrument(), USUAL, 7)
 
 
 def test_a_position_has_a_sign_and_a_price(recordings: Recordings) -> None:
