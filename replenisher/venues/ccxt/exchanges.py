@@ -67,7 +67,7 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     wallet: Mapping[str, str] = {}  # of `fetch_balance`, where contracts are paid from a wallet of their own
     cash_rows: CashRows | None = None  # of that wallet, else of the only one
     cash_doubt: str = ""  # why what it tells as our cash of contracts may be more than that, or less
-    streams_fees: bool = True  # what the stream of fills says that one cost is so; else it is asked for
+    streams_fills: bool = True  # what the stream of fills says of one is so; else it is asked for
     estimates_fees: bool = False  # no answer tells what a fill cost: ccxt goes by the exchange's list of fees
     amount_path: Path = ("amount",)  # of a trade, where ccxt leaves it out
     fees_are_cash: bool = False  # every fee is taken in what the instrument settles in, and never in another coin
@@ -188,7 +188,7 @@ OKX = Traits(
     funding_until="end",
     open_limit=100,
     has_switch=True,
-    streams_fees=False,  # there ccxt leaves them their sign, by which a fee is negative and a rebate is not
+    streams_fills=False,  # there ccxt leaves them their sign, by which a fee is negative and a rebate is not
 )
 
 FUNDED = frozenset(
@@ -247,6 +247,7 @@ ROWS: dict[str, Traits] = {
         funding_offset="offset",
     ),
     "poloniex": Traits(
+        streams_fills=False,  # there ccxt takes what an order has filled in all for the amount of its last fill
         open_limit=100,
         trades_limit=100,
         wallet={"type": "swap"},
@@ -275,6 +276,7 @@ ROWS: dict[str, Traits] = {
     "toobit": Traits(name_param="newClientOrderId", open_limit=500, no_contracts=OPENS_BESIDE),
     "xt": Traits(open_limit=100, no_contracts=OPENS_BESIDE, history_until="endTime", trades_limit=100),
     "mexc": Traits(
+        streams_fills=False,  # there ccxt takes each for a taker's
         name_paths=(UNIFIED_NAME, ("info", "externalOid")),  # the second is of contracts
         trades_limit=100,
         wallet={"type": "swap"},
@@ -298,7 +300,10 @@ ROWS: dict[str, Traits] = {
             tells_position_alone=False,
         ),
     ),
-    "bingx": Traits(no_contracts="ccxt tells its fills without their ids, and of each the amount of the whole order"),
+    "bingx": Traits(
+        no_contracts="ccxt tells its fills without their ids, and of each the amount of the whole order",
+        streams_fills=False,  # of spot, too, that is the amount which ccxt's stream tells
+    ),
 }
 TRAITS = {
     name: msgspec.structs.replace(row, tells_funding=name in FUNDED, worth=WORTH.get(name, row.worth))

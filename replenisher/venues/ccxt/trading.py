@@ -284,7 +284,7 @@ class Trading:
     # --- Our fills ------------------------------------------------------------------------------------------------
 
     def _fills(self, key: str, trades: Sequence[Mapping[str, Any]], at: int, *, is_asked: bool) -> None:
-        """Executions, told once each. Where a stream does not tell the fee, the question that does is asked at once.
+        """Executions, told once each. Where a stream does not tell all of one, the question that does is asked at once.
 
         Some streams begin with the last trades of the account, however old. Of what this life did not see the engine
         asks from where its books end, and what was traded before they began is none of theirs.
@@ -292,7 +292,7 @@ class Trading:
         for trade in trades:
             if (key, execution_id(trade)) in self._told_set or (not is_asked and self._is_of_before(trade)):
                 continue
-            if not is_asked and not (self._link.exchange.traits.streams_fees and fees_of(trade)):
+            if not is_asked and not (self._link.exchange.traits.streams_fills and fees_of(trade)):
                 self._due[CheckFills(key)] = at
             elif self._names.of_trade(trade) or not self._entry.placing_on(key):
                 self._tell_fill(key, trade, at)
