@@ -10,6 +10,7 @@ from replenisher.errors import ConfigurationError
 from replenisher.exchange import ledger
 from replenisher.model.command import AmendOrder, PlaceOrder
 from replenisher.model.event import BookChanged, BookSnapshot, FeedLost, InstrumentDefined, TradePrinted
+from replenisher.model.order import Side
 from replenisher.model.step import Step
 from replenisher.model.units import MS_NS, SECOND_NS
 from replenisher.simulate.run import START
@@ -141,26 +142,56 @@ ALONE = {
 GAPS_S = [(20.0, 20.1), (40.0, 52.0), (80.0, 84.0), (200.0, 245.0)]  # shorter and longer than it takes to ask again
 
 
+def test_a_gap_of_a_tape_is_a_lost_feed_in_a_replay_as_in_the_daemon_on_virtual_time(tmp_path: Path) -> None:
+    """Takers reach all that rests every few seconds, also while the recorder did not hear them."""
+    key, begin = tapes.LINEAR.key, tapes.START
+    market: list[TapeFact] = [InstrumentDefined(at=begin, instrument=tapes.LINEAR)]
+    for minute in range(5):
+        market += tapes.linear_minute(begin + 60 * minute * SECOND_NS)
+    for number in range(145):
+        at, taker = begin + 2 * number * SECOND_NS + SECOND_NS // 3, list(Side)[number % 2]
+        price = 600_000 + 1000 * taker.sign
+        market.append(
+            TradePrinted(
+                at=at, instrument=key, venue_time=at, trade_id=f"t{number}", price=price, quantity=50, taker=taker
+            )
+        )
+    whole = tapes.written(tmp_path / "whole.tape", sorted(market, key=lambda fact: fact.at))
+
+    goes_through_gaps_alike(whole, tmp_path, [(20.5, 20.9), (40.5, 51.9), (80.5, 83.9), (200.5, 244.9)])
+
+
 @pytest.mark.parametrize(("strategies", "way_ms"), [(None, 0), ([ALONE], 0), (None, 40)])
-def test_a_gap_of_a_tape_is_a_lost_feed_in_a_replay_as_in_the_daemon_on_virtual_time(
+def test_so_it_is_on_a_recording(
     strategies: list[dict[str, object]] | None, way_ms: int, recordings: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """Nobody quotes through it, also not who would do so where the others have left."""
-    path = with_gaps(recordings(BTCUSDT), tmp_path / "gaps.tape")
+    """Nobody quotes through a gap, also not who would do so where the others have left."""
+    goes_through_gaps_alike(recordings(BTCUSDT), tmp_path, GAPS_S, strategies, way_ms)
+
+
+def goes_through_gaps_alike(
+    whole: Path,
+    room: Path,
+    gaps_s: Sequence[tuple[float, float]],
+    strategies: list[dict[str, object]] | None = None,
+    way_ms: int = 0,
+) -> None:
+    """Replay and daemon lose their book in each gap of a market, and nothing is asked for or filled in one."""
+    path = with_gaps(whole, room / "gaps.tape", gaps_s)
     latency = {"request_ms": way_ms, "response_ms": way_ms}
     config = config_of("replay.yaml", path, strategies=strategies, latency=latency, keeps_market=True)
     ways_ns = (2 * ROUND_TRIPS - 1) * way_ms * MS_NS
     steps: list[Step] = []
 
     replay = replayed(config, 300, steps, opens_at=START + ways_ns)
-    life = lived(config, 300, tmp_path, way_ms * MS_NS)
+    life = lived(config, 300, room, way_ms * MS_NS)
 
     books = sightings(steps)
-    assert len(books) > 2 * len(GAPS_S)
-    assert books == sightings(written(tmp_path / "journal"))
+    assert len(books) > 2 * len(gaps_s)
+    assert books == sightings(written(room / "journal"))
     assert fills_of(life) > 20
     assert replay == life
-    for begin_s, end_s in GAPS_S:
+    for begin_s, end_s in gaps_s:
         begin, end = (START + round(second * SECOND_NS) for second in (begin_s, end_s))
         hears_at = begin + way_ms * MS_NS
         assert not [each for each in life if isinstance(each, ledger.Trade) and begin < each.at < end]

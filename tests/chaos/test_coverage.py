@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent.parent
 COVERAGE = Path(__file__).with_name("coverage.yaml")
 REASONS = frozenset({"behaviour", "scenario", "test", "binance", "hedge", "security"})
 EXCUSES = ("skip", "xfail")  # marks under which a test proves nothing
+RARE = frozenset({"recordings", "browser"})  # what a test asks for that is left out where there are none
 
 
 @cache
@@ -22,9 +23,9 @@ def defined_in(file: Path) -> frozenset[str]:
     names: set[str] = set()
     for node in ast.parse(file.read_text()).body if file.is_file() else ():
         match node:
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+            case ast.FunctionDef(name=name, args=asked) | ast.AsyncFunctionDef(name=name, args=asked):
                 marks = " ".join(ast.unparse(decorator) for decorator in node.decorator_list)
-                if not any(excuse in marks for excuse in EXCUSES):
+                if not any(excuse in marks for excuse in EXCUSES) and RARE.isdisjoint(each.arg for each in asked.args):
                     names.add(name)
             case ast.Assign(targets=[ast.Name(id=name)]):  # a machine of hypothesis
                 names.add(name)
@@ -103,6 +104,7 @@ def test_a_test_that_is_skipped_is_none(tmp_path: Path) -> None:
     file = tmp_path / "test_some.py"
     file.write_text(
         "@pytest.mark.skip(reason='later')\ndef test_later(): ...\ndef test_now(): ...\nTestLife = Life.TestCase\n"
+        "def test_where_there_are_some(recordings, tmp_path): ...\n"
     )
 
     assert defined_in(file) == {"test_now", "TestLife"}
