@@ -1,5 +1,6 @@
 """What the simulator does not reach is listed with its reasons, and each names something that is there."""
 
+import re
 from fnmatch import fnmatch
 
 import pytest
@@ -17,6 +18,15 @@ def test_whatever_has_a_reason_is_there_and_belongs_to_a_room_that_is_measured(f
     assert any(fnmatch(file, pattern) for patterns in ROOMS.values() for pattern in patterns)
     assert [each for each in LISTED[file] if each != "*" and each not in names] == []
     assert [each for each, why in LISTED[file].items() if len(why.split()) < 3] == []
+
+
+def test_the_tests_that_a_reason_refers_to_are_there() -> None:
+    named = {
+        path for reasons in LISTED.values() for why in reasons.values() for path in re.findall(r"tests/[\w/.]+", why)
+    }
+
+    assert len(named) > 5
+    assert [path for path in sorted(named) if not (ROOT / path.rstrip(".")).exists()] == []
 
 
 def test_a_miss_without_a_reason_counts_where_too_little_was_executed() -> None:
