@@ -101,7 +101,7 @@ class Recorder:
         self._batch_bytes = batch_bytes
         self._retry_s_max = retry_s_max
         self._cursor: Cursor | None = None  # None: only the database knows
-        self._recorded = Cursor(journal_id="")  # so far at least, as known last
+        self._told = Cursor(journal_id="")  # from where the status counts: the last one known, not forgotten on failure
         self._life = Life("", 0)
         self._instruments = Instruments()
         self._head: Head | None = None  # of the segment that was read last
@@ -254,14 +254,14 @@ class Recorder:
         return rows
 
     def _tell(self, cursor: Cursor, safe: SafeEnd) -> None:
-        self._recorded = cursor
+        self._told = cursor
         self.status = RecorderStatus(
             segment=cursor.segment, step=cursor.step, at=cursor.at, behind_bytes=self._behind_bytes(safe)
         )
 
     def _behind_bytes(self, safe: SafeEnd = EVERYTHING) -> int:
         """How much of the journal up to there is not in the database, its torn or half-written end included."""
-        cursor = self._recorded
+        cursor = self._told
         ahead = (each for each in segments(self._directory) if cursor.segment <= each.number <= safe.segment)
         sizes = {each.number: each.size for each in ahead}
         if safe.segment in sizes:
