@@ -22,7 +22,7 @@ from replenisher.live.lines import (
     width_of,
 )
 from replenisher.live.picture import Picture, SeenFill
-from replenisher.live.standing import BookLevel, BookTop, EmptySlot, Holding, LiveOrder
+from replenisher.live.standing import BookLevel, BookTop, EmptySlot, Holding, LiveOrder, MarkSource
 from replenisher.model.instrument import AmountUnit, Instrument
 from replenisher.model.order import Request, Side
 
@@ -121,7 +121,7 @@ class Blocks:
         if held.mark is not None and held.pnl_quote is not None:
             mark = number(held.mark, self._price_decimals + 1, 14)
             quote = _signed(held.pnl_quote, max(2, self._price_decimals))
-            note = "" if held.mark_source == "mid" else f" {held.mark_source}"
+            note = "" if held.mark_source is MarkSource.MID else f" {held.mark_source}"
             lines.append(pair("", f"{quote} {held.quote_currency} at{note} {mark}", width))
         else:
             lines.append(pair("", "no mark", width, DIM))

@@ -6,6 +6,7 @@ calls what settles, refills or creates on the way; own size is what rests by the
 
 from collections.abc import Iterator
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -23,6 +24,15 @@ from replenisher.model.order import Request, Side, Status
 ON_THE_BOOK = (Status.WORKING, Status.UNKNOWN)
 
 
+class MarkSource(StrEnum):
+    """What a position is valued at."""
+
+    NONE = ""
+    MID = "mid"  # of the others
+    FAIR_VALUE = "fair value"  # where we quote alone
+    LAST_TRADE = "last trade"  # where neither is known
+
+
 class Holding(msgspec.Struct, frozen=True, kw_only=True):
     """What we have in one instrument and what it is worth at the mark; an unknown is None, never a guess."""
 
@@ -35,7 +45,7 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
     pnl: Decimal | None  # settlement currency, after fees
     pnl_quote: Decimal | None
     mark: Decimal | None
-    mark_source: str  # "mid" of the others, "fair value" where we quote alone, "last trade" where neither is known
+    mark_source: MarkSource
     settlement_currency: str
     quote_currency: str
 
@@ -158,19 +168,19 @@ def book_top(state: State, instrument: Instrument, depth: int) -> BookTop:
     return BookTop(distrust="", bids=sides[Side.BUY], asks=sides[Side.SELL])
 
 
-def _mark(state: State, instrument: Instrument) -> tuple[Decimal | None, str]:
+def _mark(state: State, instrument: Instrument) -> tuple[Decimal | None, MarkSource]:
     """A price to value a position at: the others' mid, what stands in for it, or what was traded last."""
     book = state.books.get(instrument.key)
     if book is None:
-        return None, ""
+        return None, MarkSource.NONE
     bid, ask = (_best_of_others(state, instrument.key, side) for side in Side)
     if not book.distrust and bid is not None and ask is not None:
-        return (bid + ask) * instrument.tick / 2, "mid"
+        return (bid + ask) * instrument.tick / 2, MarkSource.MID
     if (touch := state.stand_ins.get(instrument.key)) is not None and state.touches.get(instrument.key) is None:
-        return mark_of(touch, instrument), "fair value"
+        return mark_of(touch, instrument), MarkSource.FAIR_VALUE
     if book.last_trade is not None:
-        return instrument.price(book.last_trade), "last trade"
-    return None, ""
+        return instrument.price(book.last_trade), MarkSource.LAST_TRADE
+    return None, MarkSource.NONE
 
 
 def _best_of_others(state: State, instrument: str, side: Side) -> int | None:

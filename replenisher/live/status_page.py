@@ -6,6 +6,7 @@ from typing import Any
 
 from replenisher.core.resilience import SWEEPS_MIN
 from replenisher.live.lines import clock, decimals_of, printable, span
+from replenisher.live.standing import MarkSource
 from replenisher.live.stated import Outcome
 from replenisher.live.uptime import uptime_of
 
@@ -13,7 +14,7 @@ LADDER = ("strategy", "instrument", "side", "#", "price", "size", "filled", "age
 LINE_MAX = 96  # characters of a line, its label aside
 SHOWN_TAUS = ("1s", "5s", "30s")
 SURE = "in brackets 95 % and of how many; the next sweep of a side ends a watch, means are of those still watched"
-NO_MARKET = ("", "last trade")  # what marks an instrument while it has none
+NO_MARKET = (MarkSource.NONE, MarkSource.LAST_TRADE)  # what marks an instrument while it has none
 LEFT = {"strategy", "instrument", "side", "is"}
 AS_ASKED = ("amended", "canceled")
 NOT_AS_ASKED = ("rejected", "expired", "denied", "unknown")
