@@ -492,6 +492,12 @@ def test_one_key_of_a_strategy_can_be_set_from_the_environment(write: Write, mon
             "the environment (REPLENISHER_STRATEGIES__0__ORDER_AMOUNT): strategies[0].order_amount: '-3' is not",
         ),
         ("REPLENISHER_RSK__MAX_ORDER_QUOTE", "3", "REPLENISHER_RSK__MAX_ORDER_QUOTE: rsk is no section"),
+        (
+            "REPLENISHER_RISK_MAX_ORDER_QUOTE",
+            "3",
+            "REPLENISHER_RISK_MAX_ORDER_QUOTE sets nothing, a key is behind two underscores: "
+            "REPLENISHER_RISK__MAX_ORDER_QUOTE",
+        ),
         ("REPLENISHER_VENUES__DERIBIT__URL", "ws://10.0.0.1/", "the environment (REPLENISHER_VENUES__DERIBIT__URL)"),
         ("REPLENISHER_STRATEGIES", "core", "the environment: error parsing value for field"),
     ],

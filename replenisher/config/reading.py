@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import yaml
+from pydantic import BaseModel
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -114,6 +115,15 @@ class _Surroundings(Sections, BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter=NESTED)
 
 
+# Others may have variables that begin as ours do; what is named after a section and a key of it is meant for us.
+_ONE_UNDERSCORE = {
+    f"{PREFIX}{section}_{key}".upper(): f"{PREFIX}{section}{NESTED}{key}".upper()
+    for section, field in Sections.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    for key in field.annotation.model_fields
+}
+
+
 def read_environment() -> Raw:
     """Every key that is set as `REPLENISHER_SECTION__KEY`."""
     for name in os.environ:
@@ -121,6 +131,8 @@ def read_environment() -> Raw:
         if name.startswith(PREFIX) and nested and section.lower() not in Sections.model_fields:
             known = ", ".join(Sections.model_fields)
             raise ConfigurationError(f"the environment: {name}: {section.lower()} is no section, allowed are: {known}")
+        if meant := _ONE_UNDERSCORE.get(name):
+            raise ConfigurationError(f"the environment: {name} sets nothing, a key is behind two underscores: {meant}")
     try:
         return EnvSettingsSource(_Surroundings)()
     except SettingsError as error:
