@@ -276,13 +276,10 @@ ROWS: dict[str, Traits] = {
     "toobit": Traits(name_param="newClientOrderId", open_limit=500, no_contracts=OPENS_BESIDE),
     "xt": Traits(open_limit=100, no_contracts=OPENS_BESIDE, history_until="endTime", trades_limit=100),
     "mexc": Traits(
+        no_contracts="ccxt reads their sides by the numbers that spot has for them, by which a sale has none",
         streams_fills=False,  # there ccxt takes each for a taker's
         name_paths=(UNIFIED_NAME, ("info", "externalOid")),  # the second is of contracts
         trades_limit=100,
-        wallet={"type": "swap"},
-        cash_rows=CashRows(path=("data",), currency="currency", cash="equity", less="unrealized"),
-        funding_params={"page_size": 100},
-        funding_until="end_time",
     ),
     "phemex": Traits(
         post_only=("timeInForce", "PostOnly"),

@@ -116,11 +116,20 @@ def test_what_we_have_no_words_for_is_refused(changes: dict[str, Any], objection
     assert refused(SWAP | {"contractSize": 1.0}, **changes) == objection
 
 
-@pytest.mark.parametrize("name", ["bingx", "gemini", "hashkey", "toobit", "xt"])
+@pytest.mark.parametrize("name", ["bingx", "gemini", "hashkey", "mexc", "toobit", "xt"])
 def test_where_contracts_are_not_what_we_take_them_for_only_spot_is_traded(name: str) -> None:
     assert isinstance(instrument_of("x", "BTC", MARKET, TICK_SIZE, TRAITS[name]), Instrument)
     why = instrument_of("x", "BTC", SWAP | {"contractSize": 1.0}, TICK_SIZE, TRAITS[name])
     assert str(why).startswith("contracts are not traded there: ")
+
+
+def test_of_contracts_ccxt_reads_no_sale_of_mexc_back() -> None:
+    to_open_a_short, to_close_a_short = 3, 2  # as ccxt itself asks for them
+
+    def side(told: int) -> str:
+        return str(ccxt.mexc().parse_trade({"side": told, "positionMode": 2}, SWAP)["side"])
+
+    assert (side(to_open_a_short), side(to_close_a_short)) == ("3", "sell")
 
 
 def test_a_market_is_found_by_symbol_or_by_the_exchanges_own_id() -> None:

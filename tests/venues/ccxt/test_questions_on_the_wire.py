@@ -95,7 +95,6 @@ FUNDING = {
     **dict.fromkeys(("okx", "myokx", "okxus"), ("/bills-archive", "end=1000")),  # a hundred, unasked
     "bitget": ("limit=100", "endTime=1000"),
     "krakenfutures": ("sort=desc", "before=1000"),
-    "mexc": ("page_size=100", "end_time=1000"),
     "phemex": ("limit=200", "offset=1"),
     "whitebit": ('"limit":100', '"offset":1'),
 }

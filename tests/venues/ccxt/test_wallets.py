@@ -28,7 +28,6 @@ CONTRACTS = {
     "hitbtc": ("/futures/balance", "/futures/balance"),
     "kucoin": ("/account-overview?currency=USDT", "/account-overview?currency=BTC"),
     "kucoinfutures": ("/account-overview?currency=USDT", "/account-overview?currency=BTC"),
-    "mexc": ("/api/v1/private/account/assets", "/api/v1/private/account/assets"),
     "phemex": ("/g-accounts/accountPositions?currency=USDT", "/accounts/accountPositions?currency=BTC"),
     "poloniex": ("/v3/account/balance", "/v3/account/balance"),
     "whitebit": ("/collateral-account/balance", "/collateral-account/balance"),
@@ -62,15 +61,14 @@ def test_what_is_cash_there_is_told_without_what_is_not_realized() -> None:
 
     binance = {"assets": [{"asset": "USDT", "walletBalance": "12.5", "unrealizedProfit": "3", "marginBalance": "15.5"}]}
     okx = {"data": [{"details": [{"ccy": "BTC", "cashBal": "1"}, {"ccy": "USDT", "cashBal": "12.5", "eq": "15.5"}]}]}
-    mexc = {"data": [{"currency": "USDT", "equity": 15.5, "unrealized": 3, "availableBalance": 1, "positionMargin": 9}]}
     poloniex = {"details": [{"ccy": "USDT", "eq": "9.5", "upl": "-3", "avail": "4"}]}
 
     bitget = [{"marginCoin": "USDT", "available": "1", "accountEquity": "15.5", "unrealizedPL": "3"}]
     kucoin = {"data": {"currency": "USDT", "accountEquity": 9.5, "unrealisedPNL": -3.0, "marginBalance": 12.5}}
 
-    told = [cash("binance", binance), cash("okx", okx), cash("mexc", mexc), cash("poloniex", poloniex)]
+    told = [cash("binance", binance), cash("okx", okx), cash("poloniex", poloniex)]
     told += [cash("bitget", bitget), cash("kucoin", kucoin)]
-    assert told == [(Decimal("12.5"), 0)] * 6
+    assert told == [(Decimal("12.5"), 0)] * 5
     assert cash("bitget", [{"marginCoin": "USDT", "accountEquity": "12.5", "unrealizedPL": ""}]) == (Decimal("12.5"), 0)
 
 
