@@ -162,10 +162,11 @@ def test_s7_what_a_halt_keeps_from_being_canceled_holds_up_nothing_else() -> Non
 
 
 @pytest.mark.parametrize("is_answered", [True, False])
-def test_s7_what_was_being_amended_when_it_stood_still_need_not_be_canceled_first(is_answered: bool) -> None:
+@pytest.mark.parametrize("verb", ["edit", "cancel"])
+def test_s7_what_was_asked_before_it_stood_still_is_learned_first(verb: str, is_answered: bool) -> None:
     story = trusted()
     (order,) = story.evidence.ours()
-    story.sends("edit", order_id=order.order_id, amount=1000, price=story.mark(-30))
+    story.sends(verb, order_id=order.order_id, **({"amount": 1000, "price": story.mark(-30)} if verb == "edit" else {}))
     if is_answered:
         story.arrives({"label": order.label})
     story.daemon.stands_until = story.at + 2 * 10**9

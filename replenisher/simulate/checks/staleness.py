@@ -111,7 +111,7 @@ class NoQuoteOnAStaleBook(Check):
         self._is_in_session = False
         self._known: set[str] = set()  # labels that the exchange has told this life of
         self._asked: dict[str, int] = {}  # label -> when a place or amend was last sent
-        self._awaited: set[str] = set()  # labels of which the daemon has read nothing since
+        self._awaited: set[str] = set()  # labels of which it has read nothing since it last asked for something
         self._canceled: dict[str, int] = {}  # label -> when a cancel was last sent
         self._still_since: int | None = None
         self._stands_until = 0
@@ -197,12 +197,12 @@ class NoQuoteOnAStaleBook(Check):
             return None
         order = self.oracle.evidence.resting.get(request.order_id)
         label, name = (request.label, request.instrument) if order is None else (order.label, order.instrument)
+        self._awaited.add(label)
         if not (request.is_place or request.verb == "edit"):
             self._canceled[label] = at
             self._to_pull.discard(label)
             return None
         self._asked[label] = at
-        self._awaited.add(label)
         if name and (why := self._still_distrusted(name, at)):  # an amend of what has ended comes to nothing
             return f"an order or amend left on a book that {why}: {frame}"
         ours = self.oracle.evidence.ours()
