@@ -499,7 +499,16 @@ def test_one_key_of_a_strategy_can_be_set_from_the_environment(write: Write, mon
             "REPLENISHER_RISK__MAX_ORDER_QUOTE",
         ),
         ("REPLENISHER_VENUES__DERIBIT__URL", "ws://10.0.0.1/", "the environment (REPLENISHER_VENUES__DERIBIT__URL)"),
-        ("REPLENISHER_STRATEGIES", "core", "the environment: error parsing value for field"),
+        (
+            "REPLENISHER_STRATEGIES",
+            "core",
+            "the environment (REPLENISHER_STRATEGIES): strategies: 'core' is not allowed, it must be a list",
+        ),
+        (
+            "REPLENISHER_RISK",
+            "abc",
+            "the environment (REPLENISHER_RISK): risk: 'abc' is not allowed, it must be a mapping of keys to values",
+        ),
     ],
 )
 def test_a_message_names_the_variable_at_fault(
@@ -512,6 +521,19 @@ def test_a_message_names_the_variable_at_fault(
         ready(path)
 
     assert sentence in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["REPLENISHER_VENUES", "REPLENISHER_VENUES__DERIBIT", "REPLENISHER_EXCHANGE__LATENCY"])
+def test_broken_json_is_not_shown_since_a_key_may_be_in_it(
+    write: Write, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    path = write()
+    monkeypatch.setenv(name, '{"api_secret": "hunter2"')
+
+    with pytest.raises(ConfigurationError) as refusal:
+        ready(path)
+
+    assert str(refusal.value) == f"the environment ({name}): it begins as JSON does, and is none"
 
 
 def test_variables_of_others_do_not_matter(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

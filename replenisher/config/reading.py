@@ -13,6 +13,7 @@ from typing import IO, Any
 
 import yaml
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -115,6 +116,21 @@ class _Surroundings(Sections, BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter=NESTED)
 
 
+class _Environment(EnvSettingsSource):
+    """The variables. One that is no JSON stays as it is written, and whoever checks it says what it must be."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """A mapping or a list; one that is broken is not shown, since a key may be in it."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            if not value.lstrip().startswith(("{", "[")):
+                return value
+            names = (name.upper() for name, text in self.env_vars.items() if text == value)
+            name = next(name for name in names if name.startswith(PREFIX))  # of a nested one `field_name` is but the last word
+            raise ConfigurationError(f"the environment ({name}): it begins as JSON does, and is none") from None
+
+
 # Others may have variables that begin as ours do; what is named after a section and a key of it is meant for us.
 _ONE_UNDERSCORE = {
     f"{PREFIX}{section}_{key}".upper(): f"{PREFIX}{section}{NESTED}{key}".upper()
@@ -133,10 +149,7 @@ def read_environment() -> Raw:
             raise ConfigurationError(f"the environment: {name}: {section.lower()} is no section, allowed are: {known}")
         if meant := _ONE_UNDERSCORE.get(name):
             raise ConfigurationError(f"the environment: {name} sets nothing, a key is behind two underscores: {meant}")
-    try:
-        return EnvSettingsSource(_Surroundings)()
-    except SettingsError as error:
-        raise ConfigurationError(f"the environment: {error}") from None
+    return _Environment(_Surroundings)()
 
 
 def read_secrets() -> Raw:
