@@ -572,7 +572,7 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
         (OLD,),
         statement("update alembic_version set version_num = '0001';", verb="audit"),
         CONFIGURATION,
-        "the database has schema 0001, which is older than this replenisher's: say `replenisher db upgrade`",
+        "the database has schema 0001, which is older than this replenisher's: say `replenisher db upgrade CONFIG`",
     ),
     (
         "an older copy of the journal",

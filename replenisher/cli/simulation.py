@@ -73,8 +73,9 @@ def simulate(
     if mutations is not None:
         days = {"seeds": _seeds(seeds), "minutes": minutes, "faults": faults, "config": config}
         raise typer.Exit(plant(mutations, days, jobs or simulation.cpus(), only=only, results=results, as_json=as_json))
-    if only is not None or results is not None:
-        raise typer.BadParameter("it says something of planted bugs only", param_hint="--only, --results")
+    for option, value in (("--only", only), ("--results", results)):
+        if value is not None:
+            raise typer.BadParameter("it says something of planted bugs only", param_hint=option)
     chosen, shipped = _seeds(seeds), config or simulation.SHIPPED
     task = simulation.Task(shipped, minutes, simulation.faults_named(faults), on_sockets=sockets)
     at_a_time = jobs or simulation.cpus() * (SLEEPERS_A_CPU if sockets else 1)

@@ -61,7 +61,8 @@ class Total:
             f"{name} {count / hours:.1f}" for name, count in sorted(self._tally.items()) if name not in WANTED_PER_HOUR
         )
         return (
-            f"{self._seeds} seeds, {hours:.1f} simulated hours at {self._messages / self._seconds:.1f} messages/s,"
+            f"{self._seeds} {'seed' if self._seeds == 1 else 'seeds'}, "
+            f"{hours:.1f} simulated hours at {self._messages / self._seconds:.1f} messages/s,"
             f" {hours / (self._cpu_s / MINUTE_S):.1f} of them a CPU-minute\n"
             f"in an hour: {come_to}\n"
             f"hits in an hour: {hits or 'none'}\n" + "\n".join(lines(self._times))

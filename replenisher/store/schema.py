@@ -89,7 +89,8 @@ def _refuse_older(connection: Connection) -> None:
     revision = MigrationContext.configure(connection).get_current_revision()
     if revision is not None and revision != head:
         raise ConfigurationError(
-            f"the database has schema {revision}, which is older than this replenisher's: say `replenisher db upgrade`"
+            f"the database has schema {revision}, which is older than this replenisher's: "
+            "say `replenisher db upgrade CONFIG`"
         )
 
 

@@ -25,6 +25,7 @@ def test_hours_in_which_enough_went_wrong_are_not() -> None:
     total.add(an_hour(PER_HOUR))
 
     assert total.rare() == []
+    assert total.sentence().startswith("1 seed, 1.0 simulated hours at 20.0 messages/s, 5.0 of them a CPU-minute\n")
     assert "5.0 disconnects, 3.0 restarts, 10.0 unknown orders, 10.0 fills while away" in total.sentence()
 
 
