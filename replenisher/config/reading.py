@@ -127,7 +127,7 @@ class _Environment(EnvSettingsSource):
             if not value.lstrip().startswith(("{", "[")):
                 return value
             names = (name.upper() for name, text in self.env_vars.items() if text == value)
-            name = next(name for name in names if name.startswith(PREFIX))  # of a nested one `field_name` is but the last word
+            name = next(name for name in names if name.startswith(PREFIX))  # field_name is only its end
             raise ConfigurationError(f"the environment ({name}): it begins as JSON does, and is none") from None
 
 
