@@ -1,6 +1,8 @@
 """Streams that may break: a terminal or a reader that goes away must not change how the process ends."""
 
 import os
+import sys
+from errno import EDQUOT, EFBIG, ENOSPC
 from typing import Protocol, TextIO
 
 
@@ -16,6 +18,19 @@ def silence(stream: Described) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
+
+
+def lacks_room(error: OSError) -> bool:
+    """Whether nothing is wrong but that a disk is full: there may be room again, while a reader does not come back."""
+    return error.errno in (ENOSPC, EDQUOT, EFBIG)
+
+
+def say(sentence: str) -> None:
+    """One line on stderr, if anybody is there."""
+    try:
+        sys.stderr.write(f"replenisher: {sentence}\n")
+    except OSError:  # nobody is there any more
+        silence(sys.stderr)
 
 
 def flush(*streams: TextIO) -> None:

@@ -27,6 +27,7 @@ from tests.waiting import DEADLINE_S, LIFE_S
 
 ROOT = Path(__file__).parent.parent
 PAPER = ROOT / "configs" / "paper.yaml"
+FULL = Path("/dev/full")
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -323,6 +324,26 @@ def test_an_answer_for_people_has_a_word_where_there_is_nothing(capsys: pytest.C
 
     told = ["halted: none", "left: none", "difference: none", "is_flat: yes", "fees.BTC: 0.00000001"]
     assert capsys.readouterr().out.splitlines() == told
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list", "strategies"], ["config", "schema"], ["check", str(PAPER)], ["run", "--help"]]
+)
+def test_an_answer_for_which_there_is_no_room_is_one_sentence(tmp_path: Path, arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "replenisher", *arguments]
+
+    with FULL.open("wb") as full:
+        ended = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True)
+
+    assert ended.returncode == 1
+    assert ended.stderr == "replenisher: stdout cannot be written: No space left on device\n"
+
+
+def test_a_full_stderr_does_not_change_how_a_command_ends(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "replenisher", "config", "show", "none.yaml"]
+
+    with FULL.open("wb") as full:
+        assert subprocess.run(command, cwd=tmp_path, stderr=full).returncode == 78
 
 
 def test_a_missing_file_is_a_mistake_too(replenisher: Command) -> None:

@@ -7,11 +7,9 @@ Exit codes: 0 fine, 1 failure, 2 usage, 3 risk halt, 75 unreachable at start, 78
 import gc
 import sys
 
-import typer
-
 from replenisher.cli.program import app
 from replenisher.errors import ReplenisherError
-from replenisher.streams import flush
+from replenisher.streams import flush, lacks_room, say
 
 # isort: off
 from replenisher.cli import (
@@ -57,8 +55,13 @@ def main() -> None:
     try:
         app(prog_name="replenisher")
     except ReplenisherError as error:
-        typer.echo(f"replenisher: {' '.join(str(error).split())}", err=True)
+        say(" ".join(str(error).split()))
         sys.exit(error.exit_code)
+    except OSError as error:
+        if not lacks_room(error):
+            raise
+        say(f"{error.filename or 'stdout'} cannot be written: {error.strerror}")
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
     finally:

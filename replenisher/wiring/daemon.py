@@ -31,7 +31,7 @@ from replenisher.logs import Printer, RotatedFile, configure
 from replenisher.model.event import Started
 from replenisher.store.growing import JournalFull
 from replenisher.store.journal import Journal
-from replenisher.streams import silence
+from replenisher.streams import say, silence
 from replenisher.wiring.books import accounts_of, database_upgrade, require_database
 from replenisher.wiring.child import Child, exchange_of
 from replenisher.wiring.memory import RECORDER_S_MAX, open_journal, record_task, require_journal
@@ -115,7 +115,7 @@ def _live(
         with suppress(JournalFull):  # then the next life brings it to the disk, and makes the rows
             journal.close()
         if recorder.status.error and not screen:  # which shows it
-            _say(f"the database is awaited, {RECORDER_S_MAX:g} s at most: {recorder.status.error}")
+            say(f"the database is awaited, {RECORDER_S_MAX:g} s at most: {recorder.status.error}")
         return recorder.drain()
 
     around = Surroundings(
@@ -139,9 +139,9 @@ def _live(
     if not ending.is_recorded:
         behind_bytes, error = recorder.status.behind_bytes, recorder.status.error
         tell("not_recorded", {"error": error, "behind_bytes": behind_bytes})
-        _say(f"{behind_bytes:,} bytes of the journal are not in the database, the next run brings them there: {error}")
+        say(f"{behind_bytes:,} bytes of the journal are not in the database, the next run brings them there: {error}")
     if ending.exit_code == RISK_HALT:
-        _say(f'{why_halted(state)}; `replenisher resume {config.path} --reason "…"` lifts that')
+        say(f'{why_halted(state)}; `replenisher resume {config.path} --reason "…"` lifts that')
     for order_id in ending.left:
         tell("may_be_left", {"order_id": order_id})
     tell("summary", monitor.summary(state, clock.now()))
@@ -160,15 +160,7 @@ def _say_what_may_be_left(left: Sequence[str], *, is_unverified: bool) -> None:
     if not left and not is_unverified:
         return
     rest = f"these orders may rest: {', '.join(left)}" if left else "although no order of ours is known to rest"
-    _say(f"not verified flat, {rest}")
-
-
-def _say(sentence: str) -> None:
-    """One line on stderr, if anybody is there."""
-    try:
-        sys.stderr.write(f"replenisher: {sentence}\n")
-    except OSError:  # nobody is there any more
-        silence(sys.stderr)
+    say(f"not verified flat, {rest}")
 
 
 def _tidy_up(journal: Journal, recorder: Recording, clock: SessionClock) -> None:
