@@ -1,6 +1,7 @@
 """The errors an operator can meet, each with the exit code it ends the process with.
 
     ReplenisherError            1   a failure that is nobody's mistake
+    ├── UsageError              2   the command line is none; what typer finds wrong with it by itself ends so, too
     ├── ConfigurationError     78   the YAML, a secret, a tape, a path, a schema or the journal is not what it must be
     ├── Unreachable            75   a venue or a database server does not answer at start: try again later
     ├── Taken                  75   another process has the account, or the data directory: try again later
@@ -16,6 +17,12 @@ class ReplenisherError(Exception):
     """One clear sentence for the operator; `exit_code` is how the process ends."""
 
     exit_code = 1
+
+
+class UsageError(ReplenisherError):
+    """What was said on the command line cannot be done; the sentence names the option."""
+
+    exit_code = 2
 
 
 class ConfigurationError(ReplenisherError):

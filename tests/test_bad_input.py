@@ -22,7 +22,7 @@ from tests.stories.desk import DATABASE, GLFT, PAPER, REPLAY, Desk, Ended, Proce
 from tests.stories.price_source import source
 
 Mistake = Callable[[Desk], list[str | Path]]
-CONFIGURATION, UNREACHABLE, FAILURE = 78, 75, 1
+CONFIGURATION, UNREACHABLE, FAILURE, USAGE = 78, 75, 1, 2
 TAKEN = "the port on which another program listens"
 
 
@@ -501,7 +501,7 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
         "a part of a tape from no time",
         (NEW,),
         our_tape("tape", "convert", "FILE", "@new.tape", "--since", "noon"),
-        CONFIGURATION,
+        USAGE,
         "--since: 'noon' is no time like 2026-01-31T13:45:00Z",
     ),
     (
@@ -599,7 +599,7 @@ TABLE: list[tuple[str, tuple[str, ...], Mistake, int, str]] = [
         "real money without a memory",
         EITHER,
         lambda desk: ["run", str(desk.config), "--live", "--fresh"],
-        CONFIGURATION,
+        USAGE,
         "the command line: --fresh forgets halts and the day's loss, which nobody may who trades with --live",
     ),
     (
@@ -697,17 +697,22 @@ TABLE += [
             f"a part of a tape with {' '.join(limits)}",
             (NEW,),
             our_tape("tape", "convert", "FILE", "@new.tape", *limits),
-            CONFIGURATION,
+            code,
             sentence,
         )
-        for limits, sentence in (
-            (("--since", "2030-01-01"), "old.tape: there is nothing on it from 2030-01-01; `replenisher tape info "),
-            (("--until", "2020-01-01"), "old.tape: there is nothing on it until 2020-01-01; "),
+        for limits, code, sentence in (
+            (
+                ("--since", "2030-01-01"),
+                CONFIGURATION,
+                "old.tape: there is nothing on it from 2030-01-01; `replenisher tape info ",
+            ),
+            (("--until", "2020-01-01"), CONFIGURATION, "old.tape: there is nothing on it until 2020-01-01; "),
             (
                 ("--since", "2026-05-28", "--until", "2026-05-27"),
+                USAGE,
                 "--since: 2026-05-28 is not before --until 2026-05-27",
             ),
-            (("--since", "9000-01-01"), "--since: '9000-01-01' is no time from 1970 to 2262"),
+            (("--since", "9000-01-01"), USAGE, "--since: '9000-01-01' is no time from 1970 to 2262"),
         )
     ),
     *(
@@ -784,14 +789,14 @@ TABLE += [
         "a replay with a price that nobody goes by",
         (NEW,),
         replayed(as_it_is(PAPER), "--price", "dsk=1"),
-        CONFIGURATION,
+        USAGE,
         "--price: 'dsk' is none of",
     ),
     (
         "a replay with a price that is none",
         (NEW,),
         replayed(as_it_is(PAPER), "--price", "desk=-1"),
-        CONFIGURATION,
+        USAGE,
         "--price: 'desk=-1' is no name and its price, like desk=60000",
     ),
     (

@@ -289,8 +289,12 @@ def files(directory: Path) -> dict[str, bytes]:
         ),
         ("version: 1", "version: 1", ["--tape", "none.gz"], "none.gz' is not allowed, there is no such file"),
         ("version: 1", "version: 1", ["--speed", "10"], "name a recording with --tape"),
-        ("version: 1", "version: 1", ["--speed", "1e-12"], "speed: 1e-12 is not allowed, it must be greater than or"),
-        ("version: 1", "version: 1", ["--speed", "nan"], "speed: nan is not allowed, it must be a finite number"),
+        (
+            "source: synthetic",
+            "source: recorded, speed: 1.0e-12",
+            [],
+            "speed: 1.0E-12 is not allowed, it must be greater than or",
+        ),
         (
             "source: synthetic",
             "source: synthetic, time_scale: 1.0e+12",
@@ -346,6 +350,30 @@ def test_a_full_stderr_does_not_change_how_a_command_ends(tmp_path: Path) -> Non
         assert subprocess.run(command, cwd=tmp_path, stderr=full).returncode == 78
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", PAPER, "--speed", "1e-12"], "--speed: 1e-12 is not from 0.01 to 10,000"),
+        (["replay", PAPER, "--speed", "nan"], "--speed: nan is not from 0.01 to 10,000"),
+        (["replay", PAPER, "--synthetic", "--price", "dsk"], "--price: 'dsk' is no name and its price, like"),
+        (["report", "nowhere.db", "--since", "noon"], "--since: 'noon' is no time like 2026-01-31T13:45:00Z"),
+        (["simulate", "--seeds", "x"], "--seeds: 'x' is neither a seed nor a range like 1..200"),
+        (["simulate", "--only", "x"], "--only: it says something of planted bugs only"),
+        (["simulate", "--results", "x"], "--results: it says something of planted bugs only"),
+        (["simulate", "--faults", "nosuch"], "--faults: 'nosuch' is none of change lost, "),
+        (["import", "hummingbot", "conf.yml", "--mode", "bogus"], "--mode: 'bogus' is not allowed, it must be paper, "),
+    ],
+)
+def test_a_wrong_option_is_exit_2_and_one_line(
+    replenisher: Command, tmp_path: Path, arguments: list[str | Path], sentence: str
+) -> None:
+    result = replenisher(*arguments)
+
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert result.stderr.startswith(f"replenisher: the command line: {sentence}")
+    assert files(tmp_path) == {}
+
+
 def test_a_missing_file_is_a_mistake_too(replenisher: Command) -> None:
     result = replenisher("config", "show", "none.yaml")
 
@@ -358,9 +386,8 @@ def test_a_day_that_is_none_is_one_clear_sentence(replenisher: Command, config: 
     result = replenisher("statement", config, "--day", day)
 
     assert result.returncode == 2
-    assert result.stderr.splitlines()[-1] == (
-        f"Error: Invalid value for '--day': {day!r} is no day from 1970 on: write one as 2026-11-25"
-    )
+    sentence = f"the command line: --day: {day!r} is no day from 1970 on: write one as 2026-11-25"
+    assert result.stderr == f"replenisher: {sentence}\n"
 
 
 @pytest.mark.parametrize(
@@ -587,7 +614,7 @@ def test_one_strategy_is_listed_with_all_its_keys(replenisher: Command) -> None:
     assert "  refill.max_per_minute " in page and "  obligations.min_uptime_pct " in page
     unknown = replenisher("list", "strategies", "glfd")
     assert unknown.returncode == 2
-    assert "'glfd' is none of them: avellaneda_stoikov, glft, " in " ".join(unknown.stderr.split())
+    assert "'glfd' is none of avellaneda_stoikov, glft, " in " ".join(unknown.stderr.split())
 
 
 def test_config_schema_prints_the_committed_schema(replenisher: Command) -> None:

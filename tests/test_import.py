@@ -144,6 +144,7 @@ def test_a_script_reads_what_was_brought_over(tmp_path: Path) -> None:
         (PURE, [*PAPER, "--mode", "demo"], "the command line: --mode: 'demo' is not allowed, it must be paper,"),
         (PURE, [*PAPER, "--percents", "bps"], "the command line: --percents: 'bps' is not allowed, it must be"),
         (PURE, [*PAPER, "--set", "gamma"], "the command line: --set gamma: it must be like KEY=VALUE"),
+        (PURE, [*PAPER, "--set", "gamma=["], "the command line: --set gamma: '[' is not the YAML we read"),
         (PURE, [*PAPER, "--set", "strategy=glft"], "the command line: --set strategy: the file decides it"),
         (PURE, [*PAPER, "--set", "gamma=1"], "conf.yaml is not written: strategies[0].gamma is not a known key"),
         (PURE, [*PAPER, "--set", "risk.max_order_quote=-1"], "conf.yaml is not written: risk.max_order_quote: -1 is"),
@@ -157,7 +158,7 @@ def test_a_mistake_is_one_sentence_and_writes_nothing(
 
     ended = replenisher(tmp_path, "import", "hummingbot", "conf.yml", *arguments)
 
-    assert ended.returncode == 78
+    assert ended.returncode == (2 if sentence.startswith("the command line: ") else 78)
     assert ended.stderr.startswith(f"replenisher: {sentence}")
     assert (ended.stdout, ended.stderr.count("\n")) == ("", 1)
     assert {file.name for file in tmp_path.iterdir()} == {"conf.yml", "taken.yaml"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from replenisher.cli.program import AsJson, imports, show_json
-from replenisher.errors import ConfigurationError
+from replenisher.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
     from replenisher.config.hummingbot.reading import Given
@@ -51,11 +51,9 @@ def import_hummingbot(
     from replenisher.config.hummingbot.writing import written
 
     if mode not in MODES:
-        raise ConfigurationError(f"the command line: --mode: {mode!r} is not allowed, it must be {', '.join(MODES)}")
+        raise UsageError(f"the command line: --mode: {mode!r} is not allowed, it must be {', '.join(MODES)}")
     if percents is not None and percents not in tuple(Percents):
-        raise ConfigurationError(
-            f"the command line: --percents: {percents!r} is not allowed, it must be percent or fraction"
-        )
+        raise UsageError(f"the command line: --percents: {percents!r} is not allowed, it must be percent or fraction")
     if out is not None and out.exists():
         raise ConfigurationError(f"{out} is there already: name another one")
     given = Given(file, None if percents is None else Percents(percents))
@@ -108,8 +106,11 @@ def _values(said: list[str]) -> dict[str, Any]:
     for each in said:
         key, equals, text = each.partition("=")
         if not (key and equals and text.strip()):
-            raise ConfigurationError(f"the command line: --set {each}: it must be like KEY=VALUE")
-        values[key] = read_value(text, f"the command line: --set {key}")
+            raise UsageError(f"the command line: --set {each}: it must be like KEY=VALUE")
+        try:
+            values[key] = read_value(text, f"the command line: --set {key}")
+        except ConfigurationError as error:
+            raise UsageError(str(error)) from None
     return values
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from replenisher.cli.program import AsJson, File, configuration, display, lists, show, show_json
+from replenisher.errors import UsageError
 
 
 @configuration.command("show", epilog="Example: replenisher config show configs/paper.yaml")
@@ -46,7 +47,7 @@ def list_strategies(
     found = offers()
     if name is not None:
         if name not in found:
-            raise typer.BadParameter(f"{name!r} is none of them: {', '.join(found)}", param_hint="NAME")
+            raise UsageError(f"the command line: NAME: {name!r} is none of {', '.join(found)}")
         found = {name: found[name]}
     if as_json:
         from msgspec import to_builtins

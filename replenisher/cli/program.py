@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from replenisher.errors import UsageError
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -40,6 +42,17 @@ imports = _group("import", "What others have written, in our words.", "hummingbo
 experiments = _group("experiment", "Shipped models in the worlds of their papers.", "avellaneda-stoikov")
 tapes = _group("tape", "Recordings of markets.", "info btc.tape")
 
+
+def playable(speed: float | None) -> float | None:
+    """A speed, if a recording can be played at it."""
+    if speed is not None:
+        from replenisher.config.sections import SPEED_MAX, SPEED_MIN
+
+        if not SPEED_MIN <= speed <= SPEED_MAX:
+            raise UsageError(f"the command line: --speed: {speed:g} is not from {SPEED_MIN} to {SPEED_MAX:,.0f}")
+    return speed
+
+
 File = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file.", show_default=False)]
 Ledger = Annotated[
     str,
@@ -49,7 +62,9 @@ Ledger = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Tape = Annotated[Path | None, typer.Option(metavar="FILE", help="The recording that is played as the market.")]
-Speed = Annotated[float | None, typer.Option(help="How much faster than life the recording is played.")]
+Speed = Annotated[
+    float | None, typer.Option(callback=playable, help="How much faster than life the recording is played.")
+]
 
 
 @app.callback(invoke_without_command=True)

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from replenisher.cli.program import MINUTES_MAX, AsJson, File, Tape, app, progress, show
+from replenisher.cli.program import MINUTES_MAX, AsJson, File, Tape, app, playable, progress, show
+from replenisher.errors import UsageError
 
 
 @app.command(epilog="Example: replenisher replay configs/paper.yaml --synthetic --seed 3 --minutes 60")
@@ -17,7 +18,10 @@ def replay(
     synthetic: Annotated[bool, typer.Option("--synthetic", help="The market is a seeded order flow.")] = False,
     speed: Annotated[
         float | None,
-        typer.Option(help="The recording goes by so many times faster; delays, timers and limits stay as they are."),
+        typer.Option(
+            callback=playable,
+            help="The recording goes by so many times faster; delays, timers and limits stay as they are.",
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Of the order flow; else the file's.")] = None,
     minutes: Annotated[
@@ -60,12 +64,12 @@ def replay(
     """
     if journal is not None:
         if any((tape, synthetic, speed, seed is not None, minutes, data_directory, price)):
-            raise typer.BadParameter("a journal is all there is to replay", param_hint="--journal")
+            raise UsageError("the command line: --journal: a journal is all there is to replay")
         raise typer.Exit(_again(file, journal, as_json))
     if synthetic and tape is not None:
-        raise typer.BadParameter("a market is either recorded or synthetic", param_hint="--synthetic")
+        raise UsageError("the command line: --synthetic: a market is either recorded or synthetic")
     if synthetic and speed is not None:
-        raise typer.BadParameter("only a tape is played faster", param_hint="--speed")
+        raise UsageError("the command line: --speed: only a tape is played faster")
     with progress("replay") as tell:
         from replenisher.config import load, market_overrides, require_exchange
 

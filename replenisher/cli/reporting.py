@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from replenisher.cli.program import AsJson, Ledger, app, display, progress, show_json, warn
-from replenisher.errors import ConfigurationError
+from replenisher.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
     from replenisher.report.report import Report
@@ -117,7 +117,7 @@ def _day(text: str) -> date:
         day = datetime.strptime(text, "%Y-%m-%d").date()
         if day >= FIRST_DAY:
             return day
-    raise typer.BadParameter(f"{text!r} is no day from 1970 on: write one as 2026-11-25")
+    raise UsageError(f"the command line: --day: {text!r} is no day from 1970 on: write one as 2026-11-25")
 
 
 @app.command(epilog="Example: replenisher statement configs/paper.yaml --day 2026-11-25 --json")

@@ -8,6 +8,7 @@ import typer
 
 from replenisher.cli.planting import plant
 from replenisher.cli.program import MINUTES_MAX, AsJson, app
+from replenisher.errors import UsageError
 
 if TYPE_CHECKING:
     from replenisher.simulate.run import Outcome
@@ -75,7 +76,7 @@ def simulate(
         raise typer.Exit(plant(mutations, days, jobs or simulation.cpus(), only=only, results=results, as_json=as_json))
     for option, value in (("--only", only), ("--results", results)):
         if value is not None:
-            raise typer.BadParameter("it says something of planted bugs only", param_hint=option)
+            raise UsageError(f"the command line: {option}: it says something of planted bugs only")
     chosen, shipped = _seeds(seeds), config or simulation.SHIPPED
     task = simulation.Task(shipped, minutes, simulation.faults_named(faults), on_sockets=sockets)
     at_a_time = jobs or simulation.cpus() * (SLEEPERS_A_CPU if sockets else 1)
@@ -104,7 +105,7 @@ def _seeds(words: str) -> range:
     except ValueError:
         chosen = range(0)
     if not chosen or chosen[0] < 0:
-        raise typer.BadParameter(f"{words!r} is neither a seed nor a range like 1..200", param_hint="--seeds")
+        raise UsageError(f"the command line: --seeds: {words!r} is neither a seed nor a range like 1..200")
     return chosen
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from replenisher.cli.program import AsJson, File, Speed, Tape, app, display, progress, show, show_json
-from replenisher.errors import ConfigurationError
+from replenisher.errors import ConfigurationError, UsageError
 
 
 @app.command(epilog="Example: replenisher run configs/paper.yaml --duration 30")
@@ -34,13 +34,13 @@ def run(
     from replenisher.config import load, market_overrides, require_ready
 
     if live and fresh:
-        raise ConfigurationError(
+        raise UsageError(
             "the command line: --fresh forgets halts and the day's loss, which nobody may who trades with --live"
         )
     config = load(file, market_overrides(tape, speed))
     require_ready(config, live=live, accepts_untested=accept_untested)
     if (tape is not None or speed is not None) and not config.starts_exchange:
-        raise ConfigurationError("the command line: --tape and --speed need the exchange that mode paper starts")
+        raise UsageError("the command line: --tape and --speed need the exchange that mode paper starts")
 
     from replenisher.wiring import daemon
 
@@ -66,19 +66,16 @@ def exchange(
     """
     from replenisher.config import load, market_overrides, require_exchange
     from replenisher.config.readiness import no_file
-    from replenisher.config.sections import SPEED_MAX, SPEED_MIN
 
     config = load(file, market_overrides(tape, speed)) if file is not None else None
     if config is not None:
         require_exchange(config)
     elif ledger is None:
-        raise typer.BadParameter("without CONFIG it is needed", param_hint="--ledger")
+        raise UsageError("the command line: --ledger: without CONFIG it is needed")
     elif tape is not None and not tape.is_file():
         raise ConfigurationError(f"the command line: --tape: {str(tape)!r} is not allowed, {no_file(tape)}")
-    elif speed is not None and not SPEED_MIN <= speed <= SPEED_MAX:
-        raise typer.BadParameter(f"it must be from {SPEED_MIN} to {SPEED_MAX:,.0f}", param_hint="--speed")
     elif speed is not None and tape is None:
-        raise typer.BadParameter("only a recording has a speed, name one with --tape", param_hint="--speed")
+        raise UsageError("the command line: --speed: only a recording has a speed, name one with --tape")
 
     from replenisher.wiring import market
 

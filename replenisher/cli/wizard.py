@@ -8,6 +8,7 @@ import typer
 
 from replenisher.cli.drafting import next_steps, require_tradable, write_new, write_over
 from replenisher.cli.program import app
+from replenisher.errors import UsageError
 
 if TYPE_CHECKING:
     from replenisher.config.draft import Answers, Question
@@ -62,9 +63,9 @@ def new_config(
         "max_daily_loss_quote": max_daily_loss_quote,
     }
     if file.is_dir():
-        raise typer.BadParameter(f"{file} is a folder: name a file", param_hint="FILE")
+        raise UsageError(f"the command line: FILE: {file} is a folder: name a file")
     if file.exists() and not force:
-        raise typer.BadParameter(f"{file} is there already: name another one, or say --force", param_hint="FILE")
+        raise UsageError(f"the command line: FILE: {file} is there already: name another one, or say --force")
     answers = _answered({key: value for key, value in given.items() if value is not None})
     text = drafts.draft(answers)
     require_tradable(file, text)
@@ -88,7 +89,7 @@ def _answered(given: "Answers") -> "Answers":
     missing = [question.flag for question in asked if question.must_be_said and question.key not in given]
     asks = bool(missing) and sys.stdin.isatty()
     if missing and not asks:
-        raise typer.BadParameter("there is no usual value, say it", param_hint=", ".join(missing))
+        raise UsageError(f"the command line: {', '.join(missing)}: there is no usual value, say it")
     answers: Answers = {}
     while question := next((each for each in questions(answers) if each.key not in answers), None):
         if question.key in given:
@@ -96,7 +97,7 @@ def _answered(given: "Answers") -> "Answers":
         else:
             answers[question.key] = _asked(question) if asks else str(question.usual)
     if strangers := given.keys() - answers.keys():
-        raise typer.BadParameter("only the simulated account of mode paper has it", param_hint=f"--{strangers.pop()}")
+        raise UsageError(f"the command line: --{strangers.pop()}: only the simulated account of mode paper has it")
     return answers
 
 

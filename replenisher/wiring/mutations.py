@@ -12,7 +12,7 @@ import msgspec
 
 import replenisher
 from replenisher.config.reading import read_yaml
-from replenisher.errors import ConfigurationError
+from replenisher.errors import ConfigurationError, UsageError
 
 PACKAGE = Path(replenisher.__file__).parent
 BESIDE = ("configs", "migrations", "strategies")  # what a checkout has beside the package
@@ -53,7 +53,7 @@ def named(mutations: list[Mutation], words: str) -> Mutation:
     found = [each for each in mutations if each.name == words] or [each for each in mutations if words in each.name]
     if len(found) != 1:
         which = "; ".join(each.name for each in found or mutations)
-        raise ConfigurationError(f"the command line: --only: {words!r} names {len(found)} mutations: {which}")
+        raise UsageError(f"the command line: --only: {words!r} names {len(found)} mutations: {which}")
     return found[0]
 
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from replenisher.errors import ConfigurationError
+from replenisher.errors import UsageError
 from replenisher.model.units import US_NS
 from replenisher.store.period import Period
 
@@ -13,7 +13,7 @@ def period_told(since: str | None, until: str | None) -> Period:
     """As it was written; each of both may be left out."""
     period = Period(_moment("--since", since), _moment("--until", until))
     if period.since is not None and period.is_over(period.since):
-        raise ConfigurationError(f"the command line: --since: {since} is not before --until {until}")
+        raise UsageError(f"the command line: --since: {since} is not before --until {until}")
     return period
 
 
@@ -24,9 +24,9 @@ def _moment(option: str, text: str | None) -> int | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ConfigurationError(f"the command line: {option}: {text!r} is no time like 2026-01-31T13:45:00Z") from None
+        raise UsageError(f"the command line: {option}: {text!r} is no time like 2026-01-31T13:45:00Z") from None
     moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     at = round(moment.timestamp() * 1_000_000) * US_NS
     if not 0 <= at < TIME_END:
-        raise ConfigurationError(f"the command line: {option}: {text!r} is no time from 1970 to 2262")
+        raise UsageError(f"the command line: {option}: {text!r} is no time from 1970 to 2262")
     return at

@@ -13,7 +13,7 @@ from replenisher.backtest.again import again as live_again
 from replenisher.backtest.tally import Tally
 from replenisher.config import CCXT, Config
 from replenisher.config.listed import listed
-from replenisher.errors import ConfigurationError
+from replenisher.errors import ConfigurationError, UsageError
 from replenisher.exchange.recorded import RecordedMarket
 from replenisher.model.step import Step
 from replenisher.model.units import MINUTE_NS, NEVER_NS, SECOND_NS
@@ -43,7 +43,7 @@ def held_prices(words: Iterable[str]) -> dict[str, float]:
         except ValueError:
             prices[name] = nan
         if not (isfinite(prices[name]) and prices[name] > 0):
-            raise ConfigurationError(f"the command line: --price: {word!r} is no name and its price, like desk=60000")
+            raise UsageError(f"the command line: --price: {word!r} is no name and its price, like desk=60000")
     return prices
 
 
@@ -66,7 +66,7 @@ def require_replayable(config: Config, prices: Mapping[str, float] = NO_PRICES) 
         )
     for name in prices:
         if name not in config.price_sources:
-            raise ConfigurationError(f"the command line: --price: {name!r} is none of {at}'s price_sources")
+            raise UsageError(f"the command line: --price: {name!r} is none of {at}'s price_sources")
     for name in config.price_sources:
         if name not in prices:
             raise ConfigurationError(

@@ -8,7 +8,7 @@ from datetime import date
 from sqlalchemy import Connection
 
 from replenisher.config import Config
-from replenisher.errors import ConfigurationError, Unreachable
+from replenisher.errors import Unreachable, UsageError
 from replenisher.live import accepted as saved
 from replenisher.report.report import Report, read_report
 from replenisher.report.statement import Statement, borders, read_statement
@@ -52,13 +52,9 @@ def accept(source: str, found: Statement, why: str) -> None:
     """An operator lives with what this statement does not explain."""
     config, _ = ledger_named(source)
     if config is None:
-        raise ConfigurationError(
-            "the command line: --accept: it is kept in a data directory, so name the configuration"
-        )
+        raise UsageError("the command line: --accept: it is kept in a data directory, so name the configuration")
     if found.is_explained or not found.is_over:
-        raise ConfigurationError(
-            f"the command line: --accept: {found.day} is {'explained' if found.is_over else 'not over'}"
-        )
+        raise UsageError(f"the command line: --accept: {found.day} is {'explained' if found.is_over else 'not over'}")
     saved.accept(config.data_dir, saved.Accepted(date.fromisoformat(found.day), verdict(found), why))
 
 

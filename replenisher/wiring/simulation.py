@@ -14,7 +14,7 @@ from msgspec.structs import replace
 import replenisher
 from replenisher.config import Config, load
 from replenisher.config.sections import PAPER_KEY
-from replenisher.errors import ConfigurationError
+from replenisher.errors import ConfigurationError, UsageError
 from replenisher.exchange.dialects.deribit import Deribit
 from replenisher.exchange.dialects.deribit.login import ApiKey
 from replenisher.exchange.exchange import Exchange
@@ -84,7 +84,7 @@ def faults_named(words: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in words.split(","))
     for name in names:
         if name not in NAMES:
-            raise ConfigurationError(f"the command line: --faults: {name!r} is none of {', '.join(NAMES)}")
+            raise UsageError(f"the command line: --faults: {name!r} is none of {', '.join(NAMES)}")
     return names
 
 

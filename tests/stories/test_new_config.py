@@ -114,7 +114,7 @@ def test_a_folder_is_no_file_to_write_even_if_forced(desk: Desk) -> None:
     refused = desk.command("new-config", ".", *PERPETUAL, "--force")
 
     assert (refused.code, refused.stdout) == (2, "")
-    assert "Invalid value for FILE: . is a folder: name a file" in refused.stderr
+    assert refused.stderr == "replenisher: the command line: FILE: . is a folder: name a file\n"
 
 
 def test_at_a_terminal_it_asks_offers_what_is_usual_and_asks_again_after_a_mistake(desk: Desk) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from replenisher.errors import ConfigurationError
+from replenisher.errors import UsageError
 from replenisher.live.stated import Outcome, Stated, keep
 from replenisher.report.statement import Entry, Gap, Moved, Statement
 from replenisher.report.statement_page import verdict
@@ -52,11 +52,11 @@ def test_a_day_that_is_accepted_is_no_alarm_but_still_told(tmp_path: Path, monke
     assert "! statement" not in page and "! statement" not in doctor
     assert f"statement              {yesterday}: {told}; accepted: a gift" in page
     assert " ✓ statement " in doctor
-    assert today.code == 78 and "is not over" in today.stderr
+    assert today.code == 2 and "is not over" in today.stderr
     for explained in (replace(statement, is_explained=True), replace(statement, is_over=False)):
-        with pytest.raises(ConfigurationError, match="--accept"):
+        with pytest.raises(UsageError, match="--accept"):
             accept(str(desk.config), explained, "nothing")
-    with pytest.raises(ConfigurationError, match="name the configuration"):
+    with pytest.raises(UsageError, match="name the configuration"):
         accept(desk.database_url, statement, "nothing")
 
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from msgspec import to_builtins
 
-from replenisher.errors import ConfigurationError
+from replenisher.errors import UsageError
 from replenisher.wiring.campaign import WANTED, Campaign, Days, Found, Record, missing
 from replenisher.wiring.mutations import PACKAGE, Mutation, named
 
@@ -137,6 +137,6 @@ def test_each_wanted_invariant_must_be_the_first_to_find_some_bug() -> None:
 def test_a_bug_is_named_by_any_words_that_only_its_name_has() -> None:
     assert named([WAITS, RAISES], "connection") is WAITS
     with pytest.raises(
-        ConfigurationError, match="names 2 mutations: whoever has lost a connection waits for an hour; nothing is left"
+        UsageError, match="names 2 mutations: whoever has lost a connection waits for an hour; nothing is left"
     ):
         named([WAITS, RAISES], "o")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from replenisher.errors import ConfigurationError
+from replenisher.errors import ConfigurationError, UsageError
 from replenisher.model.event import BookSnapshot, FeedLost, InstrumentDefined
 from replenisher.model.units import SECOND_NS
 from replenisher.store.tape.blocks import HEAD_BYTES
@@ -157,7 +157,7 @@ def test_of_a_time_in_which_nothing_was_recorded_no_tape_is_made(
 ) -> None:
     source = written(tmp_path / "old.tape", market(seconds) if seconds else [])
 
-    with pytest.raises(ConfigurationError, match=r"there is nothing on it|is not before"):
+    with pytest.raises((ConfigurationError, UsageError), match=r"there is nothing on it|is not before"):
         convert(source, tmp_path / "new.tape", since, until)
 
     assert in_room(tmp_path) == ["old.tape"]

@@ -13,7 +13,7 @@ import msgspec
 from replenisher.config.hummingbot.keys import AVELLANEDA, Fate, Row, Unit
 from replenisher.config.hummingbot.reading import Given, Levels, Order
 from replenisher.config.sections import Sections
-from replenisher.errors import ConfigurationError
+from replenisher.errors import ConfigurationError, UsageError
 from replenisher.exchange.dialects.deribit.naming import read_name, usual_grid
 from replenisher.model.order import BUY, SELL, Side
 from replenisher.model.units import BPS
@@ -145,7 +145,7 @@ class _Draft:
         self.config["strategies"] = [self.strategy]
         for key, value in self.said.items():
             if key.split(".")[0] in DECIDED:
-                raise ConfigurationError(f"the command line: --set {key}: the file decides it, or --mode")
+                raise UsageError(f"the command line: --set {key}: the file decides it, or --mode")
             _put(self.config if key.split(".")[0] in Sections.model_fields else self.strategy, key, value)
         self._widen()
 
@@ -394,6 +394,6 @@ def _put(section: Raw, key: str, value: object) -> None:
     for part in stem:
         below = section.setdefault(part, {})
         if not isinstance(below, dict):
-            raise ConfigurationError(f"the command line: --set {key}: {part} has no keys below it")
+            raise UsageError(f"the command line: --set {key}: {part} has no keys below it")
         section = below
     section[last] = value
