@@ -92,6 +92,7 @@ STATUS: dict[str, object] = COUNTS | {
         },
         {"day": "2026-11-25", "outcome": "explained", "told": "all that moved is explained", "accepted": ""},
     ],
+    "lines_lost": 1_200,
     "not_quoting": {"core": "", "edge": "paused: the operator"},
     "withheld": {"core": "max_open_orders", "edge": ""},
     "guards": {"core": ["toxicity, withhold buy 0: mean markout -1.20 bps of 7 fills"]},
@@ -157,6 +158,7 @@ up                     01:01:01
 rows                   wait, 4,711 bytes behind the journal: Connection refused
 ! statement            2026-11-24 is not explained: BTC on deribit: -0.5 between
 statement              2026-11-25: all that moved is explained
+! log                  1,200 lines could not be written, the disk is full
 orders                 2 live, 1 in flight, 0 unanswered
 so far                 15 placed, 137 amended, 1 canceled
 not as asked           2 rejected, 3 expired, 4 denied, 5 unknown

@@ -77,6 +77,8 @@ def _states(answer: Answer) -> Iterator[tuple[str, str]]:
     yield "up", clock(int(answer["uptime_s"]))
     yield "rows", _rows(answer["rows"])
     yield from _statements(answer["statements"])
+    if answer["lines_lost"]:
+        yield "! log", f"{answer['lines_lost']:,} lines could not be written, the disk is full"
     yield "orders", f"{answer['live_orders']} live, {answer['in_flight']} in flight, {answer['unanswered']} unanswered"
     if answer["uncovered"]:
         yield "not covered", f"{answer['uncovered']} orders by the dead-man switch, each until it is next moved"

@@ -94,6 +94,7 @@ def body_of(
             "lease": {"epoch": epoch, **lease.standing(clock.now())},
             "rows": rows(),
             "statements": [],
+            "lines_lost": 0,
             **monitor.status(state, clock.now()),
         },
         objection=making.objection(state),

@@ -27,7 +27,7 @@ from replenisher.live.process import Surroundings, live
 from replenisher.live.screen import Backstage, Screen, Title, farewell
 from replenisher.live.sole import sole_daemon
 from replenisher.live.supervisor import RISK_HALT, Parts
-from replenisher.logs import Printer, RotatedFile, configure
+from replenisher.logs import Printer, RotatedFile, Stdout, configure
 from replenisher.model.event import Started
 from replenisher.store.growing import JournalFull
 from replenisher.store.journal import Journal
@@ -103,6 +103,7 @@ def _live(
             "lease": {"epoch": epoch, **lease.standing(clock.now())},
             "rows": {"behind_bytes": recorder.status.behind_bytes, "error": recorder.status.error},
             "statements": statement.told(),
+            "lines_lost": printer.lost,
             **monitor.status(state, clock.now()),
         },
         objection=objections(config, state),
@@ -241,7 +242,7 @@ def _set_aside(directory: Path) -> Path:
 def _configure_logs(config: Config, *, screen: bool) -> Printer:
     """JSON lines on stdout; with a live screen there, into the data directory instead."""
     if not screen:
-        return configure(as_json=True, stream=sys.stdout)
+        return configure(as_json=True, sink=Stdout())
     logs = config.data_dir / "logs"
     logs.mkdir(exist_ok=True)
-    return configure(as_json=True, stream=RotatedFile(logs / "replenisher.jsonl"))
+    return configure(as_json=True, sink=RotatedFile(logs / "replenisher.jsonl"))

@@ -1,16 +1,17 @@
 """The chronicle tells what a human would want to know, once, and keeps silent about the rest."""
 
-import io
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 import structlog
 
 from replenisher.core.slots import PartialFill, RefillPolicy
 from replenisher.live.chronicle import ALARMING, Chronicle, Telling, tell
-from replenisher.logs import configure
+from replenisher.logs import RotatedFile, configure
 from replenisher.model.event import (
     CancelsSent,
     FeedLost,
@@ -37,11 +38,12 @@ def told(refill: RefillPolicy | None = None, **other: object) -> tuple[World, li
 
 
 @pytest.fixture
-def printed() -> Iterator[io.StringIO]:
+def printed(tmp_path: Path) -> Iterator[Path]:
     """Where the lines go."""
-    stream = io.StringIO()
-    configure(as_json=True, stream=stream)
-    yield stream
+    path = tmp_path / "replenisher.jsonl"
+    with closing(RotatedFile(path)) as file:
+        configure(as_json=True, sink=file)
+        yield path
     structlog.reset_defaults()
 
 
@@ -216,7 +218,7 @@ def test_a_stop_is_told_when_it_begins_and_when_it_is_verified() -> None:
     assert tellings[-1] == ("stopped", {"reason": "SIGTERM", "verdict": "flat", "left": []})
 
 
-def test_a_line_is_json_with_exact_numbers_and_without_secrets(printed: io.StringIO) -> None:
+def test_a_line_is_json_with_exact_numbers_and_without_secrets(printed: Path) -> None:
     world, tellings = told()
     world.open()
     eat(world, Side.BUY)
@@ -225,7 +227,7 @@ def test_a_line_is_json_with_exact_numbers_and_without_secrets(printed: io.Strin
     tell(verb, about)
     tell("odd", {"client_secret": "abc"})
 
-    line, odd = (json.loads(text) for text in printed.getvalue().splitlines())
+    line, odd = (json.loads(text) for text in printed.read_text().splitlines())
     assert (line["event"], line["price"], line["level"]) == ("filled", "49990.0", "info")
     assert odd["client_secret"] == "***"
 

@@ -106,6 +106,26 @@ def test_a_disk_that_is_full_for_the_journal_takes_everything_off_the_book(tmp_p
         desk.assert_books_agree()
 
 
+def test_a_disk_that_is_full_for_the_log_costs_lines_and_no_trade(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    log = desk.room / "1.stdout"
+    log.symlink_to("/dev/full")
+    with desk.running("run", desk.config) as daemon:
+        log.unlink()  # nobody can read what is there to its end
+        log.touch()
+        daemon.until("it trades", lambda: is_filled(desk))
+        lost = desk.answer("status")["lines_lost"]
+        page = desk.command("status", desk.config).stdout
+        before = len(fills(desk.ledger()))
+        daemon.until("it trades on", lambda: is_filled(desk, before))
+        ended = daemon.stop()
+
+    assert lost > 0
+    assert " lines could not be written, the disk is full\n" in page
+    assert (ended.code, ended.stderr) == (0, "")
+    desk.assert_books_agree()
+
+
 def test_a_disk_that_is_full_for_the_rows_delays_them(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     with desk.running("run", desk.config) as daemon:
