@@ -26,6 +26,7 @@ GRACE = 3  # a third of the time for which the holder trusts its lease
 _LEASES = tables.leases.c
 _OF_ACCOUNT = and_(_LEASES.venue == bindparam("of_venue"), _LEASES.account == bindparam("of_account"))
 _STANDING = select(tables.leases).where(_OF_ACCOUNT)
+_HELD = select(tables.leases).where(_LEASES.until > bindparam("after")).order_by(_LEASES.venue, _LEASES.account)
 _HOLD = (
     update(tables.leases)
     .where(_OF_ACCOUNT, _LEASES.journal_id == bindparam("of_journal"), _LEASES.epoch == bindparam("of_epoch"))
@@ -49,8 +50,14 @@ def epoch_before(connection: Connection, claim: Claim, now: int) -> int:
     rows = _rows(connection, claim)
     for row in rows:
         if row.until > now and row.journal_id != claim.journal_id:
-            raise Taken(f"{holder_of(row)}; stop it, or wait: its lease ends {moment(row.until)} if it is dead")
+            raise _taken(row)
     return max((row.epoch for row in rows), default=0)
+
+
+def require_none(connection: Connection, now: int) -> None:
+    """Raise `Taken` if anybody trades on any account of this database, from whichever data directory."""
+    if (row := connection.execute(_HELD, {"after": now}).first()) is not None:
+        raise _taken(row)
 
 
 def last_holder(connection: Connection, claim: Claim) -> str:
@@ -110,6 +117,10 @@ def whereabouts(row: Any) -> str:
 def moment(at: int) -> str:
     """When that was, for an operator."""
     return f"{datetime.fromtimestamp(at // SECOND_NS, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _taken(row: Any) -> Taken:
+    return Taken(f"{holder_of(row)}; stop it, or wait: its lease ends {moment(row.until)} if it is dead")
 
 
 def _until(claim: Claim, now: int) -> int:

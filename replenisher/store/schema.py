@@ -17,7 +17,8 @@ from sqlalchemy import Connection, inspect, select
 import replenisher
 from replenisher.errors import ConfigurationError
 from replenisher.store.database import Database, explained
-from replenisher.store.tables import lives, metadata
+from replenisher.store.leases import require_none
+from replenisher.store.tables import leases, lives, metadata
 
 
 def upgrade(url: str, revision: str = "head") -> None:
@@ -31,11 +32,18 @@ def upgrade(url: str, revision: str = "head") -> None:
 def downgrade(url: str, revision: str = "-1", *, drop_rows: bool = False) -> None:
     """Take the schema back, by one step unless told how far. It is for development databases.
 
-    What the older schema has no place for is dropped, so one that holds rows is refused unless they may go.
+    What the older schema has no place for is dropped, so one that holds rows is refused unless they may go, and one on
+    which somebody trades always.
     """
     with closing(Database(url)) as database, explained(database):
         database.read(refuse_newer)
-        database.write(lambda connection: _downgrade(connection, revision, drop_rows=drop_rows))
+
+        def work(connection: Connection) -> None:
+            if inspect(connection).has_table(leases.name):
+                require_none(connection, database.now(connection))
+            _downgrade(connection, revision, drop_rows=drop_rows)
+
+        database.write(work)
 
 
 def check(url: str) -> None:

@@ -4,11 +4,16 @@ import itertools
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from replenisher.config import Config, load
+from replenisher.errors import ConfigurationError, Taken
+from replenisher.store import leases, schema
 from replenisher.store.database import Database
 from replenisher.store.recorder import Recorder
-from replenisher.wiring.books import accounts_of, newest_account
+from replenisher.wiring.books import accounts_of, database_downgrade, newest_account
 from tests.store.given import started, step, write_journal
+from tests.store.test_leases import THEIRS
 from tests.stories.desk import PAPER
 
 
@@ -50,3 +55,23 @@ def test_who_rehearsed_last_in_a_database_is_nobody_to_report_on_where_money_is_
         ]
 
     assert found == ["main", "main.testnet", "main@0123456789abcdef"]
+
+
+def test_no_tables_are_taken_from_under_a_desk_with_another_data_directory(
+    tmp_path: Path, ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPLENISHER_DATA_DIR", str(tmp_path / "ours"))
+    monkeypatch.setenv("REPLENISHER_DATABASE__URL", ledger_url)
+    config = desk(tmp_path, "paper")
+    with closing(Database(ledger_url)) as database:
+        database.write(lambda c: leases.take(c, THEIRS, 5, database.now(c)))
+
+        with pytest.raises(Taken, match=r"directory /srv/theirs, since .*; stop it, or wait: its lease") as refused:
+            database_downgrade(config, "base", drop_rows=True)
+        assert refused.value.exit_code == 75
+        schema.check(ledger_url)
+        database.write(lambda c: leases.give_back(c, THEIRS, 5))
+
+    database_downgrade(config, "base", drop_rows=True)
+    with pytest.raises(ConfigurationError, match="not the one in use"):
+        schema.check(ledger_url)
