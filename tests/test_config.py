@@ -538,6 +538,8 @@ def test_broken_json_is_not_shown_since_a_key_may_be_in_it(
 
 def test_variables_of_others_do_not_matter(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPLENISHER_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("REPLENISHER_PORT_8787_TCP_ADDR", "10.0.0.1")
+    monkeypatch.setenv("REPLENISHER_DATA_PORT", "tcp://10.0.0.1:5432")  # of a service that is called replenisher-data
     monkeypatch.setenv("REPLENISHER_TEST_DATA", "/nowhere")
 
     assert ready(write()).mode == "paper"
@@ -672,6 +674,21 @@ def test_the_data_directory_is_named_after_the_file_or_set(
     monkeypatch.setenv("REPLENISHER_DATA_DIR", str(tmp_path / "elsewhere"))
     assert load(path).data_dir == tmp_path / "elsewhere"
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("end", ["DATADIR", "DATA_DIRECTORY", "DATA_DRI", "DATA", "Data_Dir"])
+def test_a_data_directory_under_nearly_its_name_is_not_passed_over(
+    write: Write, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setenv(f"REPLENISHER_{end}", "/srv/desk")
+
+    with pytest.raises(ConfigurationError) as refused:
+        load(write())
+
+    assert str(refused.value) == (
+        f"the environment: REPLENISHER_{end} sets nothing, did you mean REPLENISHER_DATA_DIR?"
+    )
+    assert refused.value.exit_code == 78
 
 
 @pytest.mark.parametrize("url", ["sqlite:////var/lib/desk.db", "postgresql+asyncpg://desk@db/desk"])

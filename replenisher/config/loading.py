@@ -1,6 +1,7 @@
 """A configuration is read: file, environment and command line become one that is checked as a whole."""
 
 import os
+from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from replenisher.config import listed, mistakes, opinions, priced
 from replenisher.config.config import Config
 from replenisher.config.contradictions import contradictions, ladder_contradictions
 from replenisher.config.mistakes import not_allowed
-from replenisher.config.reading import Path_, Raw, Sources
+from replenisher.config.reading import PREFIX, Path_, Raw, Sources
 from replenisher.config.sections import StrategySection
 from replenisher.core.strategy import Strategy
 from replenisher.errors import ConfigurationError
@@ -45,7 +46,18 @@ def load(path: Path, overrides: Raw | None = None) -> Config:
 
 def data_directory(path: Path) -> Path:
     """`$REPLENISHER_DATA_DIR`, or `data/` in the current directory and in it the name of the configuration file."""
+    for name in os.environ:
+        if name != DATA_DIRECTORY and _is_nearly_the_data_directory(name):
+            raise ConfigurationError(f"the environment: {name} sets nothing, did you mean {DATA_DIRECTORY}?")
     return Path(os.environ.get(DATA_DIRECTORY) or Path("data") / path.stem).absolute()
+
+
+def _is_nearly_the_data_directory(name: str) -> bool:
+    """Whether that was meant by a variable that begins as ours do. Passed over, it would have `run` trade on another
+    directory, without the halts of the one that it names.
+    """
+    meant, written = (each.upper().removeprefix(PREFIX).replace("_", "") for each in (DATA_DIRECTORY, name))
+    return name.upper().startswith(PREFIX) and bool(get_close_matches(written, [meant], cutoff=0.7))
 
 
 def market_overrides(tape: Path | None, speed: float | None) -> Raw:
