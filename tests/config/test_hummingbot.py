@@ -261,6 +261,19 @@ def test_a_bound_that_does_something_else_here_is_told_with_what(tmp_path: Path)
     assert brought(file, MONEY | {"price_ceiling": 80_000}).differs == (), "who says it himself knows ours"
 
 
+def test_a_perpetual_that_is_rehearsed_as_spot_is_told_as_such(tmp_path: Path) -> None:
+    file = desk(tmp_path, PURE, exchange="binance_perpetual")
+
+    translation = brought(file, MONEY)
+    (told,) = translation.differs
+    text = outcome(file, MONEY, "paper")
+
+    assert translation.config["strategies"][0]["instrument"] == "BTC_USDT"
+    assert (told.key, told.value) == ("exchange", "binance_perpetual")
+    assert "the pair here is spot on the simulated exchange" in told.how
+    assert f"#   exchange: binance_perpetual - {told.how}" in text.splitlines()
+
+
 def test_sizes_that_lean_less_far_here_are_told_as_such(tmp_path: Path) -> None:
     """There the bids are nothing with two whole sides too much; here one leaves a half of them, and so do two."""
     said = MONEY | {"inventory.target_quote": 0}

@@ -71,7 +71,8 @@ COMMON = (
         WORD,
         MAPPED,
         "venues",
-        "the exchange by ccxt's name; in mode paper the simulated exchange, which speaks as Deribit does",
+        "the exchange by ccxt's name; in mode paper the simulated exchange, which speaks as Deribit does, "
+        "and on which the pair of a perpetual one is spot, which is told",
     ),
     Row("market", WORD, MAPPED, "instrument", "BTC-USDT is `BTC_USDT` on the simulated exchange, else `BTC/USDT`"),
     Row("order_amount", AMOUNT, MAPPED, "order_amount", "as it is, with `size_unit: base`"),

@@ -35,6 +35,11 @@ ACCOUNT = {
 }
 DECIDED = ("version", "mode", "strategies", "id", "strategy")
 ZERO_IS = "here 0 is what it held before the first trade"
+PERPETUAL = "_perpetual"  # in the name of a connector
+SPOT_INSTEAD = (
+    "Hummingbot trades perpetuals there, with leverage and funding; the pair here is spot on the simulated exchange, "
+    "so inventory is paid for in full, nothing is sold that is not held, and there is no funding"
+)
 COLLAR_BPS = Decimal(200)
 LADDERS = 2  # so many fit into the limit of open orders
 Raw = dict[str, Any]
@@ -102,6 +107,8 @@ def _differs(given: Given, draft: "_Draft") -> Iterator[Differs]:
     for row in given.rows.values():
         if row.differs and _is_written(draft.strategy, row.ours) and not draft.is_said(row.ours):
             yield Differs(row.key, given.word(row.key), row.differs)
+    if draft.is_spot_instead:
+        yield Differs("exchange", given.word("exchange"), SPOT_INSTEAD)
 
 
 def _lost(given: Given) -> Iterator[Lost]:
@@ -132,6 +139,12 @@ class _Draft:
         self.asked: dict[str, str] = {}
         self.config: Raw = {"version": 1, "mode": mode}
         self.strategy: Raw = {}
+
+    @property
+    def is_spot_instead(self) -> bool:
+        """Whether perpetuals are traded there, and spot here."""
+        is_rehearsed = self.mode == "paper" and not self.is_said("instrument")
+        return is_rehearsed and PERPETUAL in self.given.word("exchange")
 
     def write(self) -> None:
         """All sections, and over them what was said."""
