@@ -13,7 +13,7 @@ from replenisher.config.reading import read_yaml  # refuses a key that is given 
 ROOT = Path(__file__).parent.parent.parent
 COVERAGE = Path(__file__).with_name("coverage.yaml")
 REASONS = frozenset({"behaviour", "scenario", "test", "binance", "hedge", "security"})
-EXCUSES = ("skip", "xfail")  # marks under which a test proves nothing
+EXCUSES = ("skip", "xfail")  # in marks, and in calls of pytest, with which a test proves nothing
 RARE = frozenset({"recordings", "browser"})  # what a test asks for that is left out where there are none
 
 
@@ -24,12 +24,25 @@ def defined_in(file: Path) -> frozenset[str]:
     for node in ast.parse(file.read_text()).body if file.is_file() else ():
         match node:
             case ast.FunctionDef(name=name, args=asked) | ast.AsyncFunctionDef(name=name, args=asked):
-                marks = " ".join(ast.unparse(decorator) for decorator in node.decorator_list)
-                if not any(excuse in marks for excuse in EXCUSES) and RARE.isdisjoint(each.arg for each in asked.args):
+                is_excused = _is_excused(*node.decorator_list, *_calls(node))
+                if not is_excused and RARE.isdisjoint(each.arg for each in asked.args):
                     names.add(name)
+            case ast.Assign(targets=[ast.Name(id="pytestmark")], value=marks) if _is_excused(marks):
+                return frozenset()
             case ast.Assign(targets=[ast.Name(id=name)]):  # a machine of hypothesis
                 names.add(name)
     return frozenset(name for name in names if name.startswith(("test_", "Test")))
+
+
+def _calls(test: ast.AST) -> Iterator[ast.expr]:
+    """What a test calls of pytest itself."""
+    called = (node.func for node in ast.walk(test) if isinstance(node, ast.Call))
+    return (function for function in called if ast.unparse(function).startswith("pytest."))
+
+
+def _is_excused(*words: ast.expr) -> bool:
+    """Whether a mark or a call may leave out what it belongs to."""
+    return any(excuse in ast.unparse(word) for word in words for excuse in EXCUSES)
 
 
 def expected(catalogue: dict[str, int]) -> list[str]:
@@ -105,6 +118,17 @@ def test_a_test_that_is_skipped_is_none(tmp_path: Path) -> None:
     file.write_text(
         "@pytest.mark.skip(reason='later')\ndef test_later(): ...\ndef test_now(): ...\nTestLife = Life.TestCase\n"
         "def test_where_there_are_some(recordings, tmp_path): ...\n"
+        "def test_on_one_system():\n    if not LINUX:\n        pytest.skip('elsewhere')\n"
     )
 
     assert defined_in(file) == {"test_now", "TestLife"}
+
+
+@pytest.mark.parametrize(
+    "marks", ["pytest.mark.skip('later')", "[pytest.mark.slow, pytest.mark.skipif(OLD, reason='x')]"]
+)
+def test_a_file_that_is_skipped_has_no_test(tmp_path: Path, marks: str) -> None:
+    file = tmp_path / "test_some.py"
+    file.write_text(f"def test_now(): ...\npytestmark = {marks}\n")
+
+    assert defined_in(file) == frozenset()
