@@ -22,9 +22,7 @@ What is printed, with `--json` as one document:
      "values": what each signal says at the end, "hash": of these; one market has one}
 """
 
-import argparse
 import json
-import os
 import random
 import sys
 import time
@@ -36,7 +34,7 @@ from typing import Any
 
 from bench.fingerprint import fingerprint
 from bench.progress import Progress
-from bench.tape import RECORDING, read
+from bench.tape import parser, read
 from replenisher.config import load
 from replenisher.core.book import Book, Touch
 from replenisher.core.own_size import OwnSize
@@ -267,21 +265,11 @@ def table(found: dict[str, Any]) -> str:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Read, play, print."""
-    folder = os.environ.get("REPLENISHER_TEST_DATA")
-    parser = argparse.ArgumentParser(prog="python -m bench.signals", description="What each signal costs an event.")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--rounds", type=int, default=10, metavar="N", help="how often each is measured (10)")
-    parser.add_argument("--events", type=int, metavar="N", help="tell only so many events")
-    parser.add_argument(
-        "--tape",
-        type=Path,
-        default=None if folder is None else Path(folder) / RECORDING,
-        metavar="FILE",
-        help=f"a recording of Binance's streams ({RECORDING} below REPLENISHER_TEST_DATA; else a synthetic market)",
-    )
-    chosen = parser.parse_args(words)
+    understood = parser("signals", "What each signal costs an event.", "; else a synthetic market")
+    understood.add_argument("--rounds", type=int, default=10, metavar="N", help="how often each is measured (10)")
+    chosen = understood.parse_args(words)
     if chosen.rounds < 1:
-        parser.error("--rounds must be 1 or more")
+        understood.error("--rounds must be 1 or more")
     market = synthetic() if chosen.tape is None else recorded(chosen.tape)
     market = Market(market.name, market.instrument, market.events[: chosen.events])
     found = measure(market, chosen.rounds)

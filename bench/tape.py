@@ -61,27 +61,33 @@ def read(path: Path) -> Tape:
     return Tape(instrument, facts)
 
 
-def arguments(words: Sequence[str] | None, prog: str, description: str, passes: int) -> argparse.Namespace:
-    """The command line of a bench that plays the tape so often."""
+def parser(prog: str, description: str, otherwise: str = "") -> argparse.ArgumentParser:
+    """What each bench that plays the tape understands; `otherwise` says what it plays if none is there."""
     folder = os.environ.get("REPLENISHER_TEST_DATA")
-    parser = argparse.ArgumentParser(prog=f"python -m bench.{prog}", description=description)
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument(
-        "--passes", type=int, default=passes, metavar="N", help=f"how often the tape is played ({passes})"
-    )
-    parser.add_argument("--events", type=int, metavar="N", help="play only so many events of it")
-    parser.add_argument(
+    words = argparse.ArgumentParser(prog=f"python -m bench.{prog}", description=description)
+    words.add_argument("--json", action="store_true", help="print one JSON document")
+    words.add_argument("--events", type=int, metavar="N", help="play only so many events of it")
+    words.add_argument(
         "--tape",
         type=Path,
         default=None if folder is None else Path(folder) / RECORDING,
         metavar="FILE",
-        help=f"a recording of Binance's streams ({RECORDING} below REPLENISHER_TEST_DATA)",
+        help=f"a recording of Binance's streams ({RECORDING} below REPLENISHER_TEST_DATA{otherwise})",
     )
-    chosen = parser.parse_args(words)
+    return words
+
+
+def arguments(words: Sequence[str] | None, prog: str, description: str, passes: int) -> argparse.Namespace:
+    """The command line of a bench that plays the tape so often."""
+    understood = parser(prog, description)
+    understood.add_argument(
+        "--passes", type=int, default=passes, metavar="N", help=f"how often the tape is played ({passes})"
+    )
+    chosen = understood.parse_args(words)
     if chosen.tape is None:
-        parser.error("no tape: name one with --tape, or set REPLENISHER_TEST_DATA")
+        understood.error("no tape: name one with --tape, or set REPLENISHER_TEST_DATA")
     if chosen.passes < 1:
-        parser.error("--passes must be 1 or more")
+        understood.error("--passes must be 1 or more")
     return chosen
 
 

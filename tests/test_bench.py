@@ -233,7 +233,7 @@ def test_no_kind_of_signal_is_without_its_cost() -> None:
 
 
 def test_signals_are_told_a_recording_as_it_was(recordings: Callable[[str], Path]) -> None:
-    market = signals.recorded(recordings(str(signals.RECORDING)))
+    market = signals.recorded(recordings(str(RECORDING)))
 
     assert sum(event.trade is not None for event in market.events) == 21_313
     changes = [event for event in market.events if event.book is not None]
