@@ -67,8 +67,15 @@ class Process:
 
     def until(self, what: str, condition: Callable[[], object], within_s: float = LIFE_S) -> None:
         """Wait for something that must come true while the process runs."""
-        until(lambda: condition() or self.is_over, what, within_s, LOOK_S)
-        assert condition(), f"ended while waiting until {what}: {self.wait()}"
+        until(lambda: self._comes_true(condition, what), what, within_s, LOOK_S)
+
+    def _comes_true(self, condition: Callable[[], object], what: str) -> bool:
+        """Asked once a look, for to ask may itself change something; and after a last look at what has ended."""
+        is_over = self.is_over
+        if condition():
+            return True
+        assert not is_over, f"ended while waiting until {what}: {self.wait()}"
+        return False
 
     def send(self, number: signal.Signals) -> None:
         """One signal."""

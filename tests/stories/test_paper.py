@@ -297,7 +297,7 @@ def test_a_desk_that_trades_is_audited_with_its_orders_resting_and_a_lost_fill_i
     after: list[Ended] = []
 
     def is_found() -> bool:
-        """A desk that loses its session meanwhile reads the trades again, and has the fill back."""
+        """A desk that compares its position meanwhile reads the trades again, and has the fill back."""
         with sqlite3.connect(desk.database) as database:
             database.execute("delete from fills where trade_id = (select min(trade_id) from fills)")
         after.append(desk.command("audit", desk.config))
