@@ -716,6 +716,7 @@ def test_the_verbs_are_all_there() -> None:
             "check",
             "doctor",
             "status",
+            "metrics",
             "pause",
             "resume",
             "cancel-all",

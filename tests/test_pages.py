@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from replenisher.core.resilience import Resilience
+from replenisher.live.metrics import FAMILIES, PREFIX
 from replenisher.live.picture import Stop, Summary
 from replenisher.live.standing import Holding
 from replenisher.live.uptime import Uptime
@@ -41,3 +42,10 @@ def test_each_table_is_on_the_page() -> None:
     rows = re.findall(r"^\| (`.*?) \|", (DOCS / "tables.md").read_text(), re.MULTILINE)
 
     assert sorted(re.findall(r"\w+", " ".join(rows))) == sorted(tables.metadata.tables)
+
+
+def test_each_alarm_goes_by_a_number_that_is_served() -> None:
+    asked = re.findall(rf"expr: \"?{PREFIX}(\w+)", (DOCS / "running.md").read_text())
+
+    assert set(asked) - {"up"} <= {family.name for family in FAMILIES}
+    assert len(asked) == (DOCS / "running.md").read_text().count("{alert: ")

@@ -12,6 +12,7 @@ from replenisher.cli.program import AsJson, File, app, progress, show_json
 if TYPE_CHECKING:
     from replenisher.config import Config
 
+METRICS_PORT = 9464  # where exporters of metrics are looked for by custom
 PATIENCE_S_MAX = 86_400  # a day: whoever waits longer than that does not wait
 
 Patience = Annotated[
@@ -65,6 +66,23 @@ def _difference(file: Path, running: str) -> str:
     if on_disk == running:
         return ""
     return f"{file}, as it is read here, is {on_disk}, and {running} runs: it was changed, or given other options then"
+
+
+@app.command(epilog="Example: replenisher metrics configs/paper.yaml --port 9464")
+def metrics(
+    file: File,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="On loopback; 0 is any free port. It is printed.")
+    ] = METRICS_PORT,
+) -> None:
+    """Serve the numbers of `status` to Prometheus.
+
+    Until Ctrl-C it asks the daemon at each scrape, and says `replenisher_up 0` while none answers.
+    """
+    from replenisher.config import load
+    from replenisher.live import exporter
+
+    exporter.serve(load(file).data_dir, port, typer.echo)
 
 
 @app.command(epilog="Example: replenisher pause configs/paper.yaml")

@@ -26,18 +26,10 @@ from replenisher.model.event import (
 from replenisher.model.order import Request, Side
 from replenisher.model.step import Step
 from replenisher.report.resampling import resampled
-from tests.core.world import KEY, MS, SECOND, VENUE, World, buy, limits, want, wishes_of
-from tests.live.watched import Steps, eat, world_with
+from tests.core.world import KEY, MS, SECOND, VENUE, buy, limits, want, wishes_of
+from tests.live.watched import Steps, eat, opened, world_with
 
 BUY, SELL = Side.BUY, Side.SELL
-
-
-def opened(**other: object) -> tuple[World, Monitor]:
-    world = world_with(**other)
-    monitor = Monitor(world.state)
-    world.steps = Steps(monitor.observe)
-    world.open()
-    return world, monitor
 
 
 def test_a_ladder_is_counted_order_by_order() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from replenisher.core.slots import RefillPolicy
+from replenisher.live.monitor import Monitor
 from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
 from replenisher.model.step import Quote, Step
@@ -41,3 +42,12 @@ def eat(world: World, side: Side, level: int = 0, lots: int = 10_000) -> None:
     resting = world.at_venue(world.order(side, level))
     world.venue.fill(resting, min(lots, resting.remaining), world.at)
     world.hear()
+
+
+def opened(**other: object) -> tuple[World, Monitor]:
+    """A world that trades, and the monitor that has seen all of it."""
+    world = world_with(**other)
+    monitor = Monitor(world.state)
+    world.steps = Steps(monitor.observe)
+    world.open()
+    return world, monitor
