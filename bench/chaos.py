@@ -40,6 +40,8 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=simulation.cpus())
     parser.add_argument("--directory", type=Path, default=Path("chaos"))
     asked = parser.parse_args()
+    if asked.seeds < asked.first:
+        parser.error(f"--seeds: {asked.seeds:,} is the last one, and comes before --first, {asked.first:,}")
     asked.directory.mkdir(exist_ok=True)
     file = asked.directory / f"chaos-{code(asked.minutes)}.jsonl"
     done = read(file)

@@ -15,3 +15,12 @@ def test_what_a_seed_loads_is_its_code_and_what_it_never_sees_may_change() -> No
     assert not [
         name for name in told if name.startswith(("replenisher/report/", "replenisher/cli/", "bench/", "tests/"))
     ]
+
+
+def test_a_run_of_no_seeds_is_refused_and_proves_nothing() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "bench.chaos", "--first", "11", "--seeds", "10"], capture_output=True, text=True
+    )
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.endswith("error: --seeds: 10 is the last one, and comes before --first, 11\n")
