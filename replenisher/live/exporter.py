@@ -6,7 +6,7 @@ it is still there to say that no daemon answers.
 
 import errno
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, start_http_server
@@ -30,21 +30,16 @@ class Desk(Collector):
         self._data_dir = data_dir
         self._away = ""  # what was last said of it
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> list[Metric]:
         """All of what it says, or only that it says nothing: why is told once, on stderr."""
         try:
-            answer = ask(self._data_dir, "status", timeout_s=ANSWER_S_MAX)
+            told, away = list(families(ask(self._data_dir, "status", timeout_s=ANSWER_S_MAX))), ""
         except ReplenisherError as error:
-            away = str(error)
-        else:
-            away = ""
+            told, away = [up(False)], str(error)
         if away != self._away:
             say(away or "the daemon answers")
             self._away = away
-        if away:
-            yield up(False)
-        else:
-            yield from families(answer)
+        return told
 
 
 def serve(data_dir: Path, port: int, announce: Callable[[str], None]) -> None:

@@ -1,7 +1,6 @@
 """What Prometheus is told is what `status` says: each unknown left out, and sums where there are many of a kind."""
 
 from decimal import Decimal
-from typing import Any
 
 from replenisher.core.obligations import Obligations
 from replenisher.core.slots import RefillPolicy
@@ -10,24 +9,16 @@ from replenisher.live.monitor import Monitor
 from replenisher.model.event import FeedLost, SessionLost
 from replenisher.model.order import Side
 from tests.core.world import KEY, SECOND, VENUE, World
-from tests.live.watched import eat, opened
+from tests.live.watched import answer_of, eat, opened
 
 BUY, SELL = Side.BUY, Side.SELL
-BESIDES: dict[str, Any] = {  # what a daemon adds to what its monitor says
-    "config_version": "a348",
-    "lease": {"epoch": 1, "is_held": True, "left_s": 82.5, "why": ""},
-    "rows": {"behind_bytes": 0, "error": ""},
-    "statements": [],
-    "lines_lost": 0,
-}
 Read = dict[str, dict[tuple[str, ...], float]]
 
 
 def read(world: World, monitor: Monitor, **besides: object) -> Read:
     """Samples by the values of their labels, of each name without its prefix."""
-    answer = monitor.status(world.state, world.at) | BESIDES | besides
     told: Read = {}
-    for metric in families(answer):
+    for metric in families(answer_of(world, monitor) | besides):
         samples = told.setdefault(metric.name.removeprefix("replenisher_"), {})
         for sample in metric.samples:
             samples[tuple(sample.labels.values())] = sample.value

@@ -1,6 +1,7 @@
 """A world whose every step is observed as the driver does it: after the engine's step, before the next one."""
 
 from collections.abc import Callable
+from typing import Any
 
 from replenisher.core.slots import RefillPolicy
 from replenisher.live.monitor import Monitor
@@ -8,6 +9,14 @@ from replenisher.model.instrument import Instrument
 from replenisher.model.order import Side
 from replenisher.model.step import Quote, Step
 from tests.core.world import INVERSE, Wishes, World, ladder, one_strategy, policy
+
+BESIDES: dict[str, Any] = {  # what a daemon adds to what its monitor says
+    "config_version": "a348",
+    "lease": {"epoch": 1, "is_held": True, "left_s": 82.5, "why": ""},
+    "rows": {"behind_bytes": 0, "error": ""},
+    "statements": [],
+    "lines_lost": 0,
+}
 
 
 class Steps(list[Step]):
@@ -51,3 +60,8 @@ def opened(**other: object) -> tuple[World, Monitor]:
     world.steps = Steps(monitor.observe)
     world.open()
     return world, monitor
+
+
+def answer_of(world: World, monitor: Monitor) -> dict[str, Any]:
+    """What a daemon answers to `status`."""
+    return monitor.status(world.state, world.at) | BESIDES
