@@ -9,7 +9,7 @@ from replenisher.config.mistakes import not_allowed, spell
 from replenisher.config.reading import NESTED, PREFIX, Path_
 from replenisher.config.sections import RecordedMarket, VenueSection
 from replenisher.errors import ConfigurationError
-from replenisher.venues.ccxt.exchanges import TRAITS
+from replenisher.venues.ccxt.exchanges import TRAITS, USUAL
 
 CCXT = "ccxt"
 
@@ -173,7 +173,7 @@ def _require_secrets(config: Config, name: str, what: str) -> None:
 
 def has_dead_man_switch(section: VenueSection) -> bool:
     """Whether the venue, reached as configured, takes our orders off the book when we are gone."""
-    return section.adapter != CCXT or (section.exchange in TRAITS and TRAITS[section.exchange].has_switch)
+    return section.adapter != CCXT or TRAITS.get(section.exchange or "", USUAL).has_switch
 
 
 def _require_dead_man_switch(config: Config, name: str) -> None:

@@ -57,7 +57,6 @@ class Venue(Protocol):
     """A place to trade."""
 
     name: str
-    capabilities: Capabilities
 
     @property
     def next_wake(self) -> int | None:

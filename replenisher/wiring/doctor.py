@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from replenisher.config import Config
+from replenisher.config import Config, has_dead_man_switch
 from replenisher.config.priced import listened_to
 from replenisher.core.setup import Setup
 from replenisher.errors import Unreachable
@@ -91,7 +91,7 @@ def _asked(config: Config, name: str, child: Child | None, clock: SessionClock) 
     reached = reach(config, name, child, clock, is_trial=True)
     if config.venues[name].adapter != "deribit":
         told = _heard(config, name, reached, clock, is_whole=True).answers()
-        cancels_orphans = reached.venue.capabilities.cancels_orphans
+        cancels_orphans = has_dead_man_switch(config.venues[name])
         return msgspec.structs.replace(told, cancels_orphans=cancels_orphans, is_switch_of_session=False)
     with Rest(http_address(url_of(config, name, child)), clock.now) as rest:
         answers = examine(rest, credentials_of(config, name), name, instruments_on(config, name), secrets.token_hex(8))

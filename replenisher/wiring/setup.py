@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from replenisher.config import CCXT, Config, has_dead_man_switch
+from replenisher.config import CCXT, Config
 from replenisher.config.sections import (
     KeepPlace,
     ObligationsSection,
@@ -21,12 +21,12 @@ from replenisher.core.queue_value import QueuePolicy
 from replenisher.core.risk import Limits, OnBreach
 from replenisher.core.setup import Setup, StrategySetup, VenueSetup
 from replenisher.core.slots import RefillPolicy
-from replenisher.core.topic import Topic
 from replenisher.core.toxicity import ToxicityPolicy
 from replenisher.model.instrument import instrument_key
 from replenisher.model.units import MS_NS, SECOND_NS
-from replenisher.venues.ccxt.exchanges import FORGETS_NS, TRAITS
+from replenisher.venues.ccxt.exchanges import TRAITS, USUAL
 from replenisher.venues.deribit.venue import CAPABILITIES
+from replenisher.venues.venue import Capabilities
 
 
 def setup_of(config: Config) -> Setup:
@@ -41,36 +41,24 @@ def setup_of(config: Config) -> Setup:
 
 
 def _venue(name: str, section: VenueSection) -> VenueSetup:
+    can = _capabilities(section)
     return VenueSetup(
         name=name,
         rate_limit=RateLimit(per_s=section.rate_limit_per_s, burst=section.rate_limit_burst),
         request_timeout_ns=section.request_timeout_ms * MS_NS,
         own_echo_ns_max=section.own_echo_ms_max * MS_NS,
-        amends_price=_amends_price(section),
-        forgets_ns=FORGETS_NS if section.adapter == CCXT else CAPABILITIES.forgets_ns,
-        cancels_orphans=has_dead_man_switch(section),
+        amends_price=can.amends_price,
+        forgets_ns=can.forgets_ns,
+        cancels_orphans=can.cancels_orphans,
         sync_every_ns=int(section.sync_every_s * SECOND_NS),
-        tells_cash_moves=_tells_cash_moves(section),
-        tells_at_once=_tells_at_once(section),
+        tells_cash_moves=can.tells_cash_moves,
+        tells_at_once=can.tells_at_once,
     )
 
 
-def _amends_price(section: VenueSection) -> bool:
-    if section.adapter == CCXT:
-        return section.exchange in TRAITS and TRAITS[section.exchange].amends
-    return CAPABILITIES.amends_price
-
-
-def _tells_cash_moves(section: VenueSection) -> bool:
-    if section.adapter == CCXT:
-        return section.exchange in TRAITS and TRAITS[section.exchange].tells_cash_moves
-    return CAPABILITIES.tells_cash_moves
-
-
-def _tells_at_once(section: VenueSection) -> frozenset[Topic]:
-    if section.adapter == CCXT:
-        return TRAITS[section.exchange].tells_at_once if section.exchange in TRAITS else frozenset()
-    return CAPABILITIES.tells_at_once
+def _capabilities(section: VenueSection) -> Capabilities:
+    """What its adapter can do there; of an exchange that has no row nothing is expected."""
+    return TRAITS.get(section.exchange or "", USUAL).capabilities if section.adapter == CCXT else CAPABILITIES
 
 
 def _strategy(config: Config, section: StrategySection) -> StrategySetup:

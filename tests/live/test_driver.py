@@ -34,7 +34,6 @@ from replenisher.model.event import (
 from replenisher.model.step import Step
 from replenisher.model.units import DAY_NS
 from replenisher.store.journal import Journal, Policy
-from replenisher.venues.venue import Capabilities
 from tests.core.world import KEY, LINEAR, SECOND, T0, VENUE, ToyVenue, Wishes, ladder, limits, one_strategy
 from tests.disk import HeldDisk
 
@@ -107,7 +106,6 @@ class NearVenue:
     """The toy venue, so near that it answers at once; what it was asked, and that it was told of a gap, is kept."""
 
     name, next_wake = VENUE, None
-    capabilities = Capabilities(amends_price=True, cancels_orphans=True, forgets_ns=0)
 
     def __init__(self) -> None:
         self.toy = ToyVenue(LINEAR)

@@ -14,6 +14,7 @@ from replenisher.core.prices import Of
 from replenisher.core.topic import Topic
 from replenisher.model.units import SECOND_NS
 from replenisher.venues.deribit import archive, own_trades
+from replenisher.venues.venue import Capabilities
 
 Path = tuple[str, ...]  # of keys into one of ccxt's unified structures
 
@@ -114,6 +115,20 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     def tells_at_once(self) -> frozenset[Topic]:
         """What one question can be about all that we trade there."""
         return frozenset({Topic.OPEN_ORDERS}) if self.tells_all_open else frozenset()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What can be done there through ccxt.
+
+        An amend elsewhere may be a cancel and a new order under another id and name: two orders for a moment.
+        """
+        return Capabilities(
+            amends_price=self.amends,
+            cancels_orphans=self.has_switch,
+            forgets_ns=FORGETS_NS,
+            tells_cash_moves=self.tells_cash_moves,
+            tells_at_once=self.tells_at_once,
+        )
 
 
 USUAL = Traits()

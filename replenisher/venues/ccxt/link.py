@@ -1,4 +1,4 @@
-"""What both sides of a venue share: its capabilities, its clock, its patience, and what can be asked of it."""
+"""What both sides of a venue share: the exchange, its clock, its patience, and what can be asked of it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -16,7 +16,6 @@ from replenisher.model.order import is_order_id
 from replenisher.model.units import MINUTE_NS, MS_NS, SECOND_NS
 from replenisher.venues.ccxt.calls import Action, Call, Calls, Failure, Restart
 from replenisher.venues.ccxt.errors import refuses_key
-from replenisher.venues.ccxt.exchanges import FORGETS_NS
 from replenisher.venues.ccxt.link import (
     Asked,
     Clock,
@@ -35,7 +34,6 @@ from replenisher.venues.ccxt.link import (
 from replenisher.venues.ccxt.market import ANEW, BOOK, TRADES, Market
 from replenisher.venues.ccxt.tickers import TICKER
 from replenisher.venues.ccxt.trading import Trading
-from replenisher.venues.venue import Capabilities
 
 LIVES_APART_NS = SECOND_NS
 
@@ -68,7 +66,6 @@ class CcxtVenue:
         """Who `only_listens` needs no key: the public side alone begins."""
         assert instruments, "at a venue at least one instrument is traded"
         self.name = name
-        self.capabilities = capabilities_of(exchange)
         self._exchange = exchange
         self._namespace = namespace
         self._only_listens = only_listens
@@ -285,17 +282,3 @@ class CcxtVenue:
 
     def _is_ours(self, name: str) -> bool:
         return is_order_id(name, self._namespace)
-
-
-def capabilities_of(exchange: Exchange) -> Capabilities:
-    """What the exchange can do through ccxt, as far as a decision depends on it.
-
-    An amend elsewhere may be a cancel and a new order under another id and name: two orders for a moment.
-    """
-    return Capabilities(
-        amends_price=exchange.can("editOrder") and exchange.traits.amends,
-        cancels_orphans=exchange.has_switch,
-        forgets_ns=FORGETS_NS,
-        tells_cash_moves=exchange.traits.tells_cash_moves,
-        tells_at_once=exchange.traits.tells_at_once,
-    )

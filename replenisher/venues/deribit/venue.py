@@ -39,8 +39,6 @@ CAPABILITIES = Capabilities(
 class DeribitVenue:
     """The machine of one Deribit account: told frames and time, it answers with facts and actions."""
 
-    capabilities = CAPABILITIES
-
     def __init__(
         self,
         *,

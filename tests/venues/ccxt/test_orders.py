@@ -82,9 +82,7 @@ def test_an_amend_repeats_the_side_and_stays_post_only() -> None:
 
 @pytest.mark.parametrize(("name", "amends"), [("deribit", True), ("kraken", False), ("binance", False), ("okx", False)])
 def test_only_where_an_amend_is_known_to_be_one_step_are_orders_amended(name: str, amends: bool) -> None:
-    desk = Desk(exchange(traits=TRAITS[name]))
-
-    assert desk.venue.capabilities.amends_price is amends
+    assert TRAITS[name].capabilities.amends_price is amends
 
 
 def test_a_cancel_without_an_id_looks_for_the_order_first() -> None:

@@ -61,7 +61,7 @@ async def test_every_question_of_a_sync_is_one_that_ccxt_asks(
     ]
     if kind == "swap":
         questions.append(AskPosition(scope=key, deadline=0))
-    if desk.venue.capabilities.tells_cash_moves:
+    if TRAITS[name].tells_cash_moves:
         questions.append(AskCash(venue="x", currency="USDT", since=0, deadline=0))
 
     desk.venue.send(questions, desk.at)
