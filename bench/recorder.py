@@ -29,9 +29,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Table, func, select
 
+from replenisher.model.order import EXTERNAL
 from replenisher.store import schema, tables
 from replenisher.store.database import Database
-from replenisher.store.of_orders import EXTERNAL
 from replenisher.store.recorder import Recorder
 from replenisher.store.rows import Instruments, Life, Row, Rows, rows_of
 from replenisher.store.segments import read_header, read_steps, segments

@@ -19,12 +19,11 @@ import msgspec
 from replenisher.core.worth import Worth
 from replenisher.model.event import CashKind, CashMoved, OrderFilled
 from replenisher.model.instrument import SPOT, Instrument
-from replenisher.model.order import BUY, SELL, Side
+from replenisher.model.order import BUY, EXTERNAL, SELL, Side
 
 ZERO = Decimal(0)
 BOOKED_STEP = Decimal("1e-8")  # the smallest part of a settlement currency that is booked
 CHARGES = (CashKind.FEE, CashKind.LIQUIDATION)
-EXTERNAL = "external"  # whose fills those are that no order of ours explains
 FILLS_REMEMBERED_MAX = 20_000
 FORGOTTEN_AT_ONCE = 250  # to find the first entry of a dictionary takes the longer, the more have gone before it
 

@@ -4,7 +4,6 @@ from itertools import chain
 from typing import assert_never
 
 from replenisher.core import starting
-from replenisher.core.account import EXTERNAL
 from replenisher.core.budget import Budget
 from replenisher.core.cash import apply_cash, apply_cash_book, ask_cash, cash_currencies, currencies_at
 from replenisher.core.comparison import (
@@ -88,7 +87,7 @@ from replenisher.model.event import (
     Woke,
 )
 from replenisher.model.instrument import venue_of
-from replenisher.model.order import BUY, FILLED, SELL
+from replenisher.model.order import BUY, EXTERNAL, FILLED, SELL
 
 
 def apply(state: State, event: Event) -> None:

@@ -1,7 +1,8 @@
 """What we asked for: the state notes a wish before it leaves, so that nobody wishes the same twice."""
 
 from replenisher.core.orders import Order, Pending
-from replenisher.core.state import State, slot_of
+from replenisher.core.slots import slot_of
+from replenisher.core.state import State
 from replenisher.model.command import (
     AmendOrder,
     CancelOrder,

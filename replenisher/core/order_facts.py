@@ -8,7 +8,8 @@ from typing import assert_never
 
 from replenisher.core.halts import count_refusal
 from replenisher.core.orders import Order, Pending
-from replenisher.core.state import State, slot_of
+from replenisher.core.slots import slot_of
+from replenisher.core.state import State
 from replenisher.core.topic import Topic
 from replenisher.model.command import Intent
 from replenisher.model.event import (

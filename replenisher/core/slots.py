@@ -12,8 +12,10 @@ from typing import assert_never
 
 import msgspec
 
+from replenisher.core.orders import Order
 from replenisher.model.event import RejectReason
 from replenisher.model.order import Side
+from replenisher.model.step import OrderState
 from replenisher.model.units import MINUTE_NS, SECOND_NS
 
 RETRY_S_MAX = 60
@@ -48,6 +50,11 @@ class RefillPolicy:
 
 
 SlotKey = tuple[str, str, Side, int]  # strategy, instrument, side, level
+
+
+def slot_of(order: Order | OrderState) -> SlotKey:
+    """The slot an order lives in."""
+    return (order.strategy, order.instrument, order.side, order.level)
 
 
 class Slot(msgspec.Struct):

@@ -23,13 +23,13 @@ from replenisher.core.guarded import Guarded
 from replenisher.core.load import Load
 from replenisher.core.markouts import Markouts
 from replenisher.core.memory import Memory, Present, Snapshot
-from replenisher.core.orders import Order, Orders
+from replenisher.core.orders import Orders
 from replenisher.core.own_size import OwnSize
 from replenisher.core.prices import Told
 from replenisher.core.reserves import NOTHING, Needs, Reserves, needs
 from replenisher.core.risk import Bound, Exposure, Limits, Measure, Stake
 from replenisher.core.setup import OnStart, Setup, StrategySetup
-from replenisher.core.slots import SlotKey, Slots
+from replenisher.core.slots import SlotKey, Slots, slot_of
 from replenisher.core.stopping import Stopping, Verdict
 from replenisher.core.sync import Sync
 from replenisher.core.topic import Topic
@@ -469,8 +469,3 @@ class State:
             elif order.instrument == instrument and (order.strategy, instrument) not in adopted:
                 return True
         return False
-
-
-def slot_of(order: Order) -> SlotKey:
-    """The slot an order lives in."""
-    return (order.strategy, order.instrument, order.side, order.level)

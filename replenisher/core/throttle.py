@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import get_args
 
-from replenisher.core.account import EXTERNAL
 from replenisher.core.halts import breach
 from replenisher.core.state import State
 from replenisher.model.command import Command, HaltCause, OrderCommand
+from replenisher.model.order import EXTERNAL
 from replenisher.model.units import MINUTE_NS
 
 REQUESTS = frozenset(get_args(OrderCommand))

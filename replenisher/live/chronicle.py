@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from replenisher.core.absence import why_barred
-from replenisher.core.account import EXTERNAL
 from replenisher.core.state import State
 from replenisher.core.stopping import Verdict
 from replenisher.core.topic import Topic
@@ -48,7 +47,7 @@ from replenisher.model.event import (
     StopAsked,
     Suspended,
 )
-from replenisher.model.order import Side, Status
+from replenisher.model.order import EXTERNAL, Side, Status
 from replenisher.model.step import OrderState, Step
 
 Telling = tuple[str, dict[str, Any]]  # a verb, and what there is to say about it

@@ -13,11 +13,10 @@ from typing import Any
 import msgspec
 
 from replenisher.core.absence import why_absent
-from replenisher.core.account import EXTERNAL
 from replenisher.core.elsewhere import fresh_prices
 from replenisher.core.prices import Of
 from replenisher.core.setup import VenueSetup
-from replenisher.core.slots import SlotKey
+from replenisher.core.slots import SlotKey, slot_of
 from replenisher.core.state import State
 from replenisher.core.sweep_watches import Sweeps
 from replenisher.live.new_fills import NewFills
@@ -45,7 +44,7 @@ from replenisher.model.event import (
     TradePrinted,
 )
 from replenisher.model.instrument import Instrument
-from replenisher.model.order import Status
+from replenisher.model.order import EXTERNAL, Status
 from replenisher.model.step import Decision, OrderState, Step
 from replenisher.model.units import MINUTE_NS, SECOND_NS
 
@@ -178,7 +177,7 @@ class Monitor:
                 )
             )
             if emptied and order is not None:
-                self._eaten[_slot_of(order)] = Eaten(fill.at, (fill.instrument, fill.trade_id))
+                self._eaten[slot_of(order)] = Eaten(fill.at, (fill.instrument, fill.trade_id))
 
     def _see_order(self, order: OrderState) -> None:
         before = self._live.get(order.order_id)
@@ -204,7 +203,7 @@ class Monitor:
             case _:
                 raise AssertionError(f"{order.status} is not an end")
         if (eaten := self._refilling.pop(order.order_id, None)) is not None:
-            self._eaten[_slot_of(order)] = eaten  # It never came to rest: the clock runs on until another one does.
+            self._eaten[slot_of(order)] = eaten  # It never came to rest: the clock runs on until another one does.
 
     def _see_command(self, command: Command) -> None:
         match command:
@@ -218,7 +217,7 @@ class Monitor:
                 self.counts.refills += command.intent is Intent.REFILL
             case CancelOrder():
                 if (order := self._live.get(command.order_id)) is not None:
-                    self._eaten.pop(_slot_of(order), None)  # It is not wanted there: nothing is missing any more.
+                    self._eaten.pop(slot_of(order), None)  # It is not wanted there: nothing is missing any more.
             case Denied():
                 self.counts.denied += 1
             case _:
@@ -350,10 +349,6 @@ def _of_ours(state: State) -> dict[str, Instrument]:
     """The instruments that are quoted or held; not those of which only the price is followed."""
     held, setup = state.account.positions, state.setup
     return {key: each for key, each in state.instruments.items() if key in held or setup.watching(key)}
-
-
-def _slot_of(order: OrderState) -> SlotKey:
-    return (order.strategy, order.instrument, order.side, order.level)
 
 
 def _stage(state: State, venue: str) -> str:

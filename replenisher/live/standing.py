@@ -13,8 +13,8 @@ import msgspec
 
 from replenisher.core.account import ZERO, booked
 from replenisher.core.orders import Order
-from replenisher.core.slots import SlotKey
-from replenisher.core.state import State, slot_of
+from replenisher.core.slots import SlotKey, slot_of
+from replenisher.core.state import State
 from replenisher.core.touch_prices import mark_of
 from replenisher.model.command import Intent
 from replenisher.model.event import Level

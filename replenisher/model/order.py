@@ -30,6 +30,9 @@ class Side(StrEnum):
 Side.BUY.opposite, Side.SELL.opposite = Side.SELL, Side.BUY
 
 
+EXTERNAL = "external"  # whose fills those are that no order of ours explains, in the place of a strategy
+
+
 class Liquidity(StrEnum):
     """Whether a fill gave liquidity or took it."""
 

@@ -13,11 +13,11 @@ from decimal import Decimal
 
 import msgspec
 
-from replenisher.core.account import EXTERNAL, coins_taken
+from replenisher.core.account import coins_taken
 from replenisher.errors import ReplenisherError
 from replenisher.model.event import CashKind
 from replenisher.model.instrument import Instrument
-from replenisher.model.order import BUY
+from replenisher.model.order import BUY, EXTERNAL
 from replenisher.report.curve import Course
 from replenisher.report.pnl import (
     ZERO,

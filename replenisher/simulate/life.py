@@ -15,8 +15,7 @@ from typing import Any
 
 from replenisher.core.absence import why_absent
 from replenisher.core.book import Book
-from replenisher.core.slots import SlotKey
-from replenisher.core.state import slot_of
+from replenisher.core.slots import SlotKey, slot_of
 from replenisher.errors import ReplenisherError
 from replenisher.live.relay import Relay
 from replenisher.live.supervisor import FAILURE, FINE, Supervisor

@@ -14,11 +14,10 @@ import msgspec
 from sqlalchemy import Connection, Double, Row, Select, Table, and_, case, cast, func, select, type_coerce
 from sqlalchemy.types import NullType
 
-from replenisher.model.order import Liquidity, Request, Side
+from replenisher.model.order import EXTERNAL, Liquidity, Request, Side
 from replenisher.store import tables
 from replenisher.store.batches import Columns, batches
 from replenisher.store.marks import Mark, marks
-from replenisher.store.of_orders import EXTERNAL
 from replenisher.store.period import Period
 from replenisher.store.queries import AccountKey
 

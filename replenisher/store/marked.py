@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, case, select
 
+from replenisher.model.order import EXTERNAL
 from replenisher.model.step import HORIZONS_NS
 from replenisher.store import tables
 from replenisher.store.batches import Columns, batches
 from replenisher.store.history import FILL, MAKER, Fill, fills_of
-from replenisher.store.of_orders import EXTERNAL
 from replenisher.store.period import Period
 from replenisher.store.queries import AccountKey
 

@@ -8,13 +8,12 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, bindparam, func, select, tuple_
 
-from replenisher.model.order import Request
+from replenisher.model.order import EXTERNAL, Request
 from replenisher.store import tables
 from replenisher.store.rows import Row
 
 OrderKey = tuple[str, str, str]  # venue, account, order id
 RequestKey = tuple[str, str, str, str]  # and what was asked
-EXTERNAL = "external"  # the strategy of a fill whose order is none of ours
 KEYS_PER_QUERY = 300
 SENT = frozenset(Request)
 ORDER_KEY = (tables.orders.c.venue, tables.orders.c.account, tables.orders.c.order_id)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replenisher.core.account import EXTERNAL, Account, Position, booked
+from replenisher.core.account import Account, Position, booked
 from replenisher.model.event import CashKind, CashMoved
 from replenisher.model.instrument import Instrument, Kind
-from replenisher.model.order import Side
+from replenisher.model.order import EXTERNAL, Side
 from tests.core.world import INVERSE, KEY, LINEAR, VENUE, filled
 
 COINS = msgspec.structs.replace(LINEAR, kind=Kind.SPOT)

@@ -6,7 +6,6 @@ import msgspec
 import pytest
 
 from replenisher.core.absence import why_absent
-from replenisher.core.account import EXTERNAL
 from replenisher.core.comparison import AGAIN_NS, READS, begin_rounds
 from replenisher.core.sync import Stage
 from replenisher.model.command import (
@@ -32,7 +31,7 @@ from replenisher.model.event import (
     SessionOpened,
     Started,
 )
-from replenisher.model.order import Side
+from replenisher.model.order import EXTERNAL, Side
 from tests.core.world import KEY, LINEAR, MS, SECOND, VENUE, Resting, Wishes, World, filled, ladder, one_strategy
 
 EVERY = 15 * SECOND

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replenisher.core.account import EXTERNAL, FILLS_REMEMBERED_MAX, FORGOTTEN_AT_ONCE, Account, fill_key
+from replenisher.core.account import FILLS_REMEMBERED_MAX, FORGOTTEN_AT_ONCE, Account, fill_key
 from replenisher.core.evidence import READ_LAG_NS
 from replenisher.core.orders import ENDED_REMEMBERED_MAX, Orders
 from replenisher.model.command import AmendOrder, AskOrder, AskTrades, CancelOrder, Intent, PlaceOrder
@@ -34,7 +34,7 @@ from replenisher.model.event import (
     SessionLost,
     SessionOpened,
 )
-from replenisher.model.order import LIFECYCLE, TERMINAL, Liquidity, Request, Side, Status, Transition
+from replenisher.model.order import EXTERNAL, LIFECYCLE, TERMINAL, Liquidity, Request, Side, Status, Transition
 from tests.core.test_reconcile import order
 from tests.core.world import (
     INVERSE,
