@@ -149,7 +149,7 @@ class Link:
 
     def closed(self, reason: str, at: int) -> Lost | None:
         """The carrier says that the connection ended."""
-        lost = self._lost(reason) if self._session.phase in (Phase.DIALING, Phase.OPEN) else None
+        lost = self._lost(reason) if self._is_up else None
         self._session.closed(at)
         return lost
 
@@ -182,9 +182,9 @@ class Link:
 
     def stop(self) -> Lost | None:
         """Close for good."""
-        had = self._session.phase in (Phase.DIALING, Phase.OPEN)
+        was_up = self._is_up
         self._session.stop()
-        return self._lost("stop") if had else None
+        return self._lost("stop") if was_up else None
 
     @property
     def next_wake(self) -> int | None:
@@ -242,14 +242,14 @@ class Link:
         lost = self.give_up(f"refused {what}: {error}")
         return msgspec.structs.replace(lost, is_refusal=of_key(error.code))
 
-    def start_over(self, reason: str) -> Lost | None:
-        """End the connection if there is one; another one follows."""
-        return self.give_up(reason) if self._session.phase in (Phase.DIALING, Phase.OPEN) else None
+    def suspended(self) -> Lost | None:
+        """The process did not run: end the connection if there is one; another one follows."""
+        return self.give_up("suspended") if self._is_up else None
 
     @property
     def is_carried(self) -> bool:
         """Whether the carrier has it, and will say when it is closed."""
-        return self._session.phase in (Phase.DIALING, Phase.OPEN, Phase.GIVEN_UP)
+        return self._is_up or self._session.phase is Phase.GIVEN_UP
 
     @property
     def is_answered(self) -> bool:
@@ -288,6 +288,11 @@ class Link:
         return msgspec.structs.replace(lost, is_refusal=True)
 
     # --- Inside ---------------------------------------------------------------------------------------------------
+
+    @property
+    def _is_up(self) -> bool:
+        """Whether there is a connection to listen to, or one that is being dialed."""
+        return self._session.phase in (Phase.DIALING, Phase.OPEN)
 
     def _replied(self, message: codec.Frame, at: int) -> LinkEvent | None:
         what = self._session.answered(message.id, at) if isinstance(message.id, int) else None

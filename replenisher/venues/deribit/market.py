@@ -153,7 +153,7 @@ class Market:
 
     def suspended(self, at: int) -> None:
         """The process did not run: start over."""
-        self._told(self.link.start_over("suspended"), at)
+        self._told(self.link.suspended(), at)
 
     def stop(self, at: int) -> None:
         """Close for good."""

@@ -160,7 +160,7 @@ class Trading:
     def suspended(self, at: int) -> None:
         """The process did not run: start over, and touch nothing before a sync, as somebody else may trade by now."""
         self._orphans.forget()
-        self._told(self.link.start_over("suspended"), at)
+        self._told(self.link.suspended(), at)
 
     def instruments_known(self, at: int) -> None:
         """Orders of these instruments, one more than before, can be read in ticks and so be listened to."""
