@@ -58,7 +58,7 @@ class Replay:
         counter: Counter,
         connection: Connection,
         observe: Observe,
-        watch: Watch | None = None,
+        watch: Watch | None,
     ) -> None:
         self.engine = engine
         self.exchange = exchange

@@ -47,7 +47,7 @@ def require_ready(config: Config, *, live: bool = False, accepts_untested: bool 
         _require_price_source(config, name)
 
 
-def require_audible(config: Config, *, is_raw: bool = False) -> None:
+def require_audible(config: Config, *, is_raw: bool) -> None:
     """Refuse to listen where it is not known to whom, or where mode paper must not connect.
 
     No key is needed, but for what `is_raw`.

@@ -17,7 +17,7 @@ MOST = 1 << 53  # no whole number of an answer is so large, and every number for
 LEAST = -MOST
 
 
-def require_sense(answer: Quotes, before: Quotes | None = None) -> None:
+def require_sense(answer: Quotes, before: Quotes | None) -> None:
     """Refuse what means nothing on any market. What only this market or our limits forbid is for `permit`.
 
     Every new answer goes through here, so it is one pass of plain comparisons. What of it was in the last one that had

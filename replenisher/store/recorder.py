@@ -303,11 +303,8 @@ def _write(connection: Connection, rows: Rows, cursor: Cursor) -> None:
         tables.decisions,
     ):
         insert_new(connection, table, rows.get(table, []))
-    upsert(connection, tables.instruments, rows.get(tables.instruments, []))
-    upsert(connection, tables.orders, rows.get(tables.orders, []))
-    upsert(connection, tables.presence, rows.get(tables.presence, []))
-    upsert(connection, tables.breaches, rows.get(tables.breaches, []))
-    upsert(connection, tables.signals, rows.get(tables.signals, []))
+    for table in (tables.instruments, tables.orders, tables.presence, tables.breaches, tables.signals):
+        upsert(connection, table, rows.get(table, []))
     answers, fills = with_order(connection, answers, rows.get(tables.fills, []))
     insert_new(connection, tables.answers, answers)
     insert_new(connection, tables.fills, fills)

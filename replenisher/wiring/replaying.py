@@ -47,7 +47,7 @@ def held_prices(words: Iterable[str]) -> dict[str, float]:
     return prices
 
 
-def require_replayable(config: Config, prices: Mapping[str, float] = NO_PRICES) -> None:
+def require_replayable(config: Config, prices: Mapping[str, float]) -> None:
     """Refuse what no replay can play, before anything is read or written."""
     at = config.path
     if config.mode != "paper" or config.exchange is None:

@@ -9,7 +9,7 @@ from replenisher.store.database import Database
 from replenisher.store.recorder import Recorder
 
 
-def rows_wait(config: Config, database: Database, before: int | None = None) -> str:
+def rows_wait(config: Config, database: Database, before: int | None) -> str:
     """What the database lacks of what happened before a time, in a sentence; empty if it lacks nothing.
 
     Without a time it is asked of a desk that has ended: while one trades, its rows are on their way.

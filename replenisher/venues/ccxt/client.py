@@ -98,7 +98,7 @@ def client_of(
         has=dict(client.has),
         precision_mode=client.precisionMode,
         traits=traits,
-        batch_max=_batch_max(client),
+        batch_max=_least(client, "createOrders", "max"),
         over_max=_least(client, "fetchClosedOrders", "limit") | _least(client, "fetchOrders", "limit"),
         reach_ns=_reach_ns(client),
     )
@@ -129,11 +129,6 @@ def _bare(exchange: str, **config: Any) -> Any:
     import ccxt.pro
 
     return getattr(ccxt.pro, exchange)(config)
-
-
-def _batch_max(client: Any) -> dict[Kind, int]:
-    """By kind of market, as many an exchange has batches for some alone."""
-    return _least(client, "createOrders", "max")
 
 
 def _reach_ns(client: Any) -> dict[Kind, int]:

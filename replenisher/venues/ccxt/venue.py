@@ -226,7 +226,7 @@ class CcxtVenue:
             self._loaded(at)
 
     def _clock_told(self, call: Call[Asked], value: Any, at: int) -> None:
-        if isinstance(value, int | float) and at - call.asked_at < MINUTE_NS // 60:
+        if isinstance(value, int | float) and at - call.asked_at < SECOND_NS:
             self._clock.offset_ns = int(value) * MS_NS - (call.asked_at + at) // 2
             self._facts.append(ClockOffset(at=at, venue=self.name, offset_ns=self._clock.offset_ns))
         self._loaded(at)

@@ -66,7 +66,7 @@ class Catalogue:
         held = {instrument.settlement_currency for instrument in self._instruments.values()}
         return sorted(held | {each.base_currency for each in self._instruments.values() if each.kind is Kind.SPOT})
 
-    def in_currency(self, currency: str, kind: str = WHOLE) -> list[Instrument]:
+    def in_currency(self, currency: str, kind: str) -> list[Instrument]:
         """The instruments of a currency: it settles them, or is what a spot instrument buys."""
         return [
             instrument

@@ -209,7 +209,7 @@ def refuse_param(param: str, reason: str = "wrong format") -> NoReturn:
     refuse(INVALID_PARAMS, {"reason": reason, "param": param})
 
 
-def refuse_for(refusal: Refusal, limit: Decimal | None = None) -> NoReturn:
+def refuse_for(refusal: Refusal, limit: Decimal | None) -> NoReturn:
     """Answer with the venue's code for what the exchange refused, and with the limit that was exceeded."""
     code = CODES[refusal]
     word = ANSWERED[code].word.replace("<Reason>", refusal.value)
