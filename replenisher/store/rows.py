@@ -85,6 +85,19 @@ class Life:
             raise UntoldError(f"epoch {self.epoch} of journal {self.journal_id} names no account on {venue}")
         return self.accounts[venue]
 
+    @property
+    def key(self) -> Row:
+        """The two columns that say which life it is."""
+        return {"journal_id": self.journal_id, "epoch": self.epoch}
+
+    def at_venue(self, venue: str) -> Row:
+        """The two columns that say on whose account: venue, account."""
+        return {"venue": venue, "account": self.account(venue)}
+
+    def place(self, key: str) -> Row:
+        """The three columns that say where: venue, account, instrument."""
+        return {**self.at_venue(venue_of(key)), "instrument": name_of(key)}
+
 
 class Instruments:
     """Every instrument a journal has defined so far, by version; an undefined version reads as the newest one told."""
@@ -109,7 +122,7 @@ class Instruments:
 def rows_of(step: Step, life: Life, instruments: Instruments) -> Rows:
     """Every row a step amounts to. What its facts define is learned on the way."""
     rows: Rows = defaultdict(list)
-    origin: Row = {"journal_id": life.journal_id, "epoch": life.epoch, "step": step.number}
+    origin = {**life.key, "step": step.number}
     for index, event in enumerate(_told(step.events)):
         _add_event(rows, event, {**origin, "index": index}, life, instruments)
         if isinstance(event, Answer):
@@ -121,20 +134,7 @@ def rows_of(step: Step, life: Life, instruments: Instruments) -> Rows:
         for fill in rows[tables.fills]:
             fill["level"] = levels.get(fill["order_id"])
     for index, command in enumerate(step.commands):
-        placed = {**origin, "index": index, "at": step.at}
-        rows[tables.requests].append({**_request(command, step, life, instruments), **placed})
-        if isinstance(command, Halt):
-            rows[tables.halts].append({**placed, "kind": "halted", "cause": command.cause, "reason": command.reason})
-        elif isinstance(command, PresenceCounted):
-            _add_presence(rows, command, {**origin, "index": index}, life)
-        elif isinstance(command, PositionMarked):
-            mid = (command.bid + command.ask) * instruments.get(command.instrument).tick / 2
-            rows[tables.marks].append({**placed, **_place(command.instrument, life), "mid": mid})
-        elif isinstance(command, SignalsDumped):
-            what = {**placed, **_place(command.instrument, life), "tick": command.tick, "lot": command.lot}
-            rows[tables.signals] += [
-                {**what, "specification": spec, "numbers": numbers} for spec, numbers in command.dumps.items()
-            ]
+        _add_command(rows, command, step, {**origin, "index": index}, life, instruments)
     for order in step.orders:
         rows[tables.orders].append(_order(order, step, life, instruments))
     for index, decision in enumerate(step.decisions):
@@ -167,30 +167,12 @@ def _add_event(rows: Rows, event: Event, origin: Row, life: Life, instruments: I
         case CashMoved():
             rows[tables.cash_moves].append(_cash_move(event, origin, life))
         case CashReported():
-            rows[tables.cash_looks].append(
-                {
-                    **origin,
-                    "at": event.at,
-                    "venue": event.venue,
-                    "account": life.account(event.venue),
-                    "currency": event.currency,
-                    "venue_time": event.venue_time,
-                }
-            )
+            rows[tables.cash_looks].append(_of_cash(event, origin, life) | {"venue_time": event.venue_time})
         case BalanceReported():
-            rows[tables.balances].append(
-                {
-                    **origin,
-                    "at": event.at,
-                    "venue": event.venue,
-                    "account": life.account(event.venue),
-                    "currency": event.currency,
-                    "balance": event.balance,
-                }
-            )
+            rows[tables.balances].append(_of_cash(event, origin, life) | {"balance": event.balance})
         case PositionReported():
             rows[tables.positions].append(
-                {**origin, "at": event.at, **_place(event.instrument, life), "amount": event.amount}
+                {**origin, "at": event.at, **life.place(event.instrument), "amount": event.amount}
             )
         case SweepEnded():
             rows[tables.sweeps].append(_sweep(event, origin, life, instruments))
@@ -212,8 +194,29 @@ def _by_hand(event: PauseAsked | CancelAllAsked | ResumeAsked | HaltsLifted) -> 
             return "resumed", event.reason
 
 
+def _add_command(rows: Rows, command: Command, step: Step, origin: Row, life: Life, instruments: Instruments) -> None:
+    """Each is a request, and some are more than that."""
+    placed = {**origin, "at": step.at}
+    rows[tables.requests].append({**_request(command, step, life, instruments), **placed})
+    match command:
+        case Halt():
+            rows[tables.halts].append({**placed, "kind": "halted", "cause": command.cause, "reason": command.reason})
+        case PresenceCounted():
+            _add_presence(rows, command, origin, life)
+        case PositionMarked():
+            mid = (command.bid + command.ask) * instruments.get(command.instrument).tick / 2
+            rows[tables.marks].append({**placed, **life.place(command.instrument), "mid": mid})
+        case SignalsDumped():
+            what = {**placed, **life.place(command.instrument), "tick": command.tick, "lot": command.lot}
+            rows[tables.signals] += [
+                {**what, "specification": spec, "numbers": numbers} for spec, numbers in command.dumps.items()
+            ]
+        case _:
+            pass
+
+
 def _add_presence(rows: Rows, command: PresenceCounted, origin: Row, life: Life) -> None:
-    whose = {**origin, **_place(command.instrument, life), "strategy": command.strategy}
+    whose = {**origin, **life.place(command.instrument), "strategy": command.strategy}
     counted = {"hour": command.hour * HOUR_NS, "traded_ns": command.hour_ns, "met_ns": command.hour_met_ns}
     rows[tables.presence].append({**whose, "at": command.at, **counted})
     if (breach := command.breach) is not None:
@@ -239,8 +242,7 @@ def _add_answer(rows: Rows, event: Answer, step: Step, origin: Row, life: Life) 
             outcome, message = event.reason, event.message
         case _:
             assert_never(event)
-    venue = venue_of(where)
-    whose = {"venue": venue, "account": life.account(venue), "order_id": event.order_id}
+    whose = {**life.at_venue(venue_of(where)), "order_id": event.order_id}
     rows[tables.answers].append(
         {**origin, "at": event.at, **whose, "request": request, "outcome": outcome, "message": message}
     )
@@ -261,7 +263,7 @@ def _answered(event: Answer) -> Request | None:
 def _add_mark(rows: Rows, mark: Mark, origin: Row, life: Life, instruments: Instruments) -> None:
     """Where the market stood at a fill of this step, or after one of an earlier step."""
     instrument = instruments.get(mark.instrument)
-    where = {**_place(mark.instrument, life), "trade_id": mark.trade_id, "side": mark.side}
+    where = {**life.place(mark.instrument), "trade_id": mark.trade_id, "side": mark.side}
     if mark.mids:
         mids = [None if mid is None else float(instrument.price(mid) / 2) for mid in mark.mids]
         rows[tables.markouts].append({**origin, **where, **dict(zip(tables.MIDS, mids, strict=True))})
@@ -279,19 +281,12 @@ def _add_mark(rows: Rows, mark: Mark, origin: Row, life: Life, instruments: Inst
 
 def _asked_of(scope: str, life: Life) -> Row:
     """The same columns of a question; one about all that we trade at a venue names no instrument."""
-    return _place(scope, life) if "/" in scope else {"venue": scope, "account": life.account(scope)}
-
-
-def _place(key: str, life: Life) -> Row:
-    """The three columns that say where: venue, account, instrument."""
-    venue, name = key.split("/", 1)
-    return {"venue": venue, "account": life.account(venue), "instrument": name}
+    return life.place(scope) if "/" in scope else life.at_venue(scope)
 
 
 def _life(event: Started, life: Life) -> Row:
     return {
-        "journal_id": life.journal_id,
-        "epoch": life.epoch,
+        **life.key,
         "started_at": event.at,
         "config_version": event.config_version,
         "namespace": event.namespace,
@@ -301,8 +296,7 @@ def _life(event: Started, life: Life) -> Row:
 
 def _ending(event: Ended, life: Life) -> Row:
     return {
-        "journal_id": life.journal_id,
-        "epoch": life.epoch,
+        **life.key,
         "ended_at": event.at,
         "exit_code": event.exit_code,
         "reason": event.reason,
@@ -312,10 +306,9 @@ def _ending(event: Ended, life: Life) -> Row:
 
 
 def _mandate(strategy: str, mandate: Mandate, life: Life) -> Row:
-    venue, name = mandate.instrument.split("/", 1)
     told: Row = msgspec.to_builtins(mandate)
-    whose = {"journal_id": life.journal_id, "epoch": life.epoch, "strategy": strategy}
-    return {**told, **whose, "venue": venue, "instrument": name}
+    where = {"venue": venue_of(mandate.instrument), "instrument": name_of(mandate.instrument)}
+    return {**told, **life.key, "strategy": strategy, **where}
 
 
 def instrument_row(instrument: Instrument, at: int) -> Row:
@@ -349,7 +342,7 @@ def instrument_of(row: Mapping[str, Any]) -> Instrument:
 
 def _fill(event: OrderFilled, origin: Row, life: Life, instruments: Instruments) -> Row:
     return {
-        **_place(event.instrument, life),
+        **life.place(event.instrument),
         "trade_id": event.trade_id,
         "side": event.side,
         "order_id": event.order_id,
@@ -374,7 +367,7 @@ def _sweep(event: SweepEnded, origin: Row, life: Life, instruments: Instruments)
     return {
         **origin,
         "at": event.at,
-        **_place(event.instrument, life),
+        **life.place(event.instrument),
         "side": event.side,
         "band_bps": event.band_bps,
         "venue_time": event.venue_time,
@@ -388,10 +381,13 @@ def _sweep(event: SweepEnded, origin: Row, life: Life, instruments: Instruments)
     }
 
 
+def _of_cash(event: CashReported | BalanceReported, origin: Row, life: Life) -> Row:
+    return {**origin, "at": event.at, **life.at_venue(event.venue), "currency": event.currency}
+
+
 def _cash_move(event: CashMoved, origin: Row, life: Life) -> Row:
     return {
-        "venue": event.venue,
-        "account": life.account(event.venue),
+        **life.at_venue(event.venue),
         "kind": event.kind,
         "currency": event.currency,
         "venue_id": event.venue_id,
@@ -407,7 +403,7 @@ def _cash_move(event: CashMoved, origin: Row, life: Life) -> Row:
 def _order(order: OrderState, step: Step, life: Life, instruments: Instruments) -> Row:
     instrument = instruments.get(order.instrument, order.instrument_version)
     return {
-        **_place(order.instrument, life),
+        **life.place(order.instrument),
         "order_id": order.order_id,
         "venue_order_id": order.venue_order_id,
         "instrument_version": order.instrument_version,
@@ -424,8 +420,7 @@ def _order(order: OrderState, step: Step, life: Life, instruments: Instruments) 
         "reason": order.reason,
         "created_at": order.created_at,
         "updated_at": order.updated_at,
-        "journal_id": life.journal_id,
-        "epoch": life.epoch,
+        **life.key,
         "config_version": life.config_version,
         "updated_epoch": life.epoch,
         "updated_step": step.number,
@@ -449,38 +444,38 @@ def _request(command: Command, step: Step, life: Life, instruments: Instruments)
             row |= {"kind": "denied", "side": command.side, "reason": command.reason}
             row |= _asked(command, life, instruments)
         case CancelOrder():
-            row |= {"kind": "cancel", **_place(command.instrument, life)}
+            row |= {"kind": "cancel", **life.place(command.instrument)}
         case MoveSlot():
             moved = next((order.instrument for order in step.orders if order.order_id == command.order_id), None)
-            row |= {"kind": "move", **(_place(moved, life) if moved else {})}
+            row |= {"kind": "move", **(life.place(moved) if moved else {})}
         case Pause():
             row |= {"kind": "pause", "reason": command.reason, "until": command.until}
         case Halt():
             row |= {"kind": "halt", "reason": f"{command.cause}: {command.reason}"}
         case TakenOver():
-            row |= {"kind": "take_over", **_place(command.instrument, life)}
+            row |= {"kind": "take_over", **life.place(command.instrument)}
             row |= {"price": command.price, "amount": command.amount}
         case DayMarked():
-            row |= {"kind": "day", "venue": command.venue, "account": life.account(command.venue)}
+            row |= {"kind": "day", **life.at_venue(command.venue)}
             row["reason"] = f"day {command.day} begins at {command.pnl_quote!r}"
         case PositionMarked():
-            row |= {"kind": "mark", **_place(command.instrument, life)}
+            row |= {"kind": "mark", **life.place(command.instrument)}
         case PresenceCounted():
-            row |= {"kind": "presence", **_place(command.instrument, life), "reason": command.missing}
+            row |= {"kind": "presence", **life.place(command.instrument), "reason": command.missing}
         case SignalsDumped():
-            row |= {"kind": "signals", **_place(command.instrument, life)}
+            row |= {"kind": "signals", **life.place(command.instrument)}
         case AskOpenOrders():
             row |= {"kind": "ask_open_orders", **_asked_of(command.scope, life)}
         case AskOrder():
-            row |= {"kind": "ask_order", **_place(command.instrument, life)}
+            row |= {"kind": "ask_order", **life.place(command.instrument)}
         case AskTrades():
             row |= {"kind": "ask_trades", **_asked_of(command.scope, life)}
         case AskPosition():
             row |= {"kind": "ask_position", **_asked_of(command.scope, life)}
         case AskCash():
-            row |= {"kind": "ask_cash", "venue": command.venue, "account": life.account(command.venue)}
+            row |= {"kind": "ask_cash", **life.at_venue(command.venue)}
         case AskBalance():
-            row |= {"kind": "ask_balance", "venue": command.venue, "account": life.account(command.venue)}
+            row |= {"kind": "ask_balance", **life.at_venue(command.venue)}
         case _:
             assert_never(command)
     for name in ("order_id", "strategy", "level"):
@@ -492,7 +487,7 @@ def _asked(command: PlaceOrder | AmendOrder | Denied, life: Life, instruments: I
     """Where, at what price and how much, in ticks and lots and exactly."""
     instrument = instruments.get(command.instrument)
     return {
-        **_place(command.instrument, life),
+        **life.place(command.instrument),
         "price_ticks": command.price,
         "quantity_lots": command.quantity,
         "price": instrument.price(command.price),
@@ -501,11 +496,10 @@ def _asked(command: PlaceOrder | AmendOrder | Denied, life: Life, instruments: I
 
 
 def _decision(decision: Decision) -> Row:
-    venue, name = decision.instrument.split("/", 1)
     return {
         "strategy": decision.strategy,
-        "venue": venue,
-        "instrument": name,
+        "venue": venue_of(decision.instrument),
+        "instrument": name_of(decision.instrument),
         "fair_value": decision.fair_value,
         "terms": {term: value if math.isfinite(value) else str(value) for term, value in decision.terms.items()},
         "wanted": [_quote(quote) for quote in decision.wanted],
