@@ -77,12 +77,15 @@ def metrics(
 ) -> None:
     """Serve the numbers of `status` to Prometheus.
 
-    Until Ctrl-C it asks the daemon at each scrape, and says `replenisher_up 0` while none answers.
+    Until Ctrl-C it asks the daemon at each scrape. While none answers it says `replenisher_up 0`, and how many halts
+    keep one away.
     """
     from replenisher.config import load
     from replenisher.live import exporter
+    from replenisher.wiring.memory import halts
 
-    exporter.serve(load(file).data_dir, port, typer.echo)
+    config = load(file)
+    exporter.serve(config.data_dir, lambda: len(halts(config)), port, typer.echo)
 
 
 @app.command(epilog="Example: replenisher pause configs/paper.yaml")

@@ -45,9 +45,20 @@ def families(answer: Answer) -> Iterator[Metric]:
     yield from _not_to_be_overlooked(answer)
 
 
+def away(halts: int | None) -> Iterator[Metric]:
+    """What is told where no daemon answers: that, and how many halts hold, as far as that is known."""
+    yield up(False)
+    yield halted(halts)
+
+
 def up(is_up: bool) -> Metric:
-    """Whether a daemon answers: all that is told of one that does not."""
+    """Whether a daemon answers."""
     return _number("up", "Whether the daemon answers.", is_up)
+
+
+def halted(halts: int | None) -> Metric:
+    """How many halts hold, whether or not the daemon that found them still runs."""
+    return _number("halts", "Halts that hold: each ends with a `resume` that says why.", halts)
 
 
 def _done(answer: Answer) -> Iterator[Metric]:
@@ -129,7 +140,7 @@ def _held(answer: Answer) -> Iterator[Metric]:
 
 def _not_to_be_overlooked(answer: Answer) -> Iterator[Metric]:
     """What an operator should be woken for."""
-    yield _number("halts", "Halts that hold: each ends with a `resume` that says why.", len(answer["halts"]))
+    yield halted(len(answer["halts"]))
     yield _number("pauses", "Pauses that hold.", len(answer["pauses"]))
     synced = {(venue,): stage == "synced" for venue, stage in answer["sync"].items()}
     yield _gauge("synced", "Whether the session with a venue is in sync.", ("venue",), synced)

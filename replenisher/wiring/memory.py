@@ -54,6 +54,11 @@ def latches(config: Config) -> list[Halt | Pause]:
     return [*state.halts.values(), *(pause for pause in state.pauses.values() if not pause.is_over(at))]
 
 
+def halts(config: Config) -> list[Halt]:
+    """What would end the next life at once, as the journal remembers it."""
+    return [latch for latch in latches(config) if isinstance(latch, Halt)]
+
+
 def resume(config: Config, reason: str) -> dict[str, Any]:
     """Lift what no running daemon can be told to lift."""
     nothing = ReplenisherError(f"no daemon runs on {config.data_dir}, and none left a halt or a pause there")

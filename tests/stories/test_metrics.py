@@ -39,7 +39,7 @@ def test_a_scrape_reads_what_status_says_and_a_desk_without_a_daemon_is_down(tmp
         after = scraped(exporter)
         ended = exporter.stop()
 
-    down = {"replenisher_up": {(): 0.0}}
+    down = {"replenisher_up": {(): 0.0}, "replenisher_halts": {(): 0.0}}
     assert (before, after) == (down, down)
     assert (ended.code, ended.stderr.splitlines()) == (
         0,
@@ -74,3 +74,25 @@ def test_a_port_that_is_taken_is_said_and_so_is_a_file_that_cannot_be_run(tmp_pa
     assert (second.code, second.stderr) == (1, f"replenisher: port {port} is in use: another program listens there\n")
     assert (nowhere.code, nowhere.stderr.count("\n")) == (78, 1)
     assert (interrupted.code, interrupted.stderr) == (0, "")
+
+
+def test_a_halt_is_told_after_it_has_ended_the_daemon_and_until_it_is_lifted(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, REPLENISHER_RISK__MAX_FILLS_PER_MINUTE="1")
+    with desk.running("metrics", desk.config, "--port", "0") as exporter:
+        exporter.until("it listens", exporter.lines)
+        halted = desk.command("run", desk.config, "--duration", "60")
+        ended = scraped(exporter), scraped(exporter)
+        lifted = desk.command("resume", desk.config, "--reason", "the limit was a typing error")
+        after = scraped(exporter)
+        journal = max((desk.data / "journal").glob("*.journal"))
+        written = bytearray(journal.read_bytes())
+        written[100] ^= 1
+        journal.write_bytes(written + b"more")
+        damaged = scraped(exporter)
+        told = exporter.stop().stderr.splitlines()
+
+    assert (halted.code, lifted.code) == (3, 0)
+    assert ended == ({"replenisher_up": {(): 0.0}, "replenisher_halts": {(): 1.0}},) * 2
+    assert after == {"replenisher_up": {(): 0.0}, "replenisher_halts": {(): 0.0}}
+    assert damaged == {"replenisher_up": {(): 0.0}}
+    assert told[-1].startswith(f"replenisher: no daemon runs on {desk.data}; ") and str(journal) in told[-1]
