@@ -69,6 +69,8 @@ def _done(answer: Answer) -> Iterator[Metric]:
     delays_ms = {percentile: answer[f"refill_p{percentile}_ms"] for percentile in PERCENTILES}
     seconds = {(str(each),): round(ms / 1000, 6) for each, ms in delays_ms.items() if ms is not None}
     yield _gauge("refill_seconds", "From a fill to the word that its refill works.", ("percentile",), seconds)
+    about = "Refills that the percentiles of replenisher_refill_seconds are of, a thousand at most."
+    yield _number("refill_samples", about, answer["refill_samples"])
     share = answer["refilled_5s_share"]
     yield _number("refilled_5s_ratio", "Of emptied slots: full again within five seconds.", share)
 
@@ -108,8 +110,9 @@ def _shown(answer: Answer) -> Iterator[Metric]:
     yield _gauge("term", "A number of a strategy's last decision, by its name.", ("strategy", "term"), terms)
     for family, key, meaning in (
         ("obligation_met", "is_met", "Whether a strategy's obligations are met now."),
-        ("obligation_hour_pct", "hour_pct", "How much of this hour they were met."),
-        ("obligation_day_pct", "today_pct", "How much of today (UTC) they were met."),
+        ("obligation_owed_pct", "min_uptime_pct", "How much of the time a strategy's obligations are to be met."),
+        ("obligation_hour_pct", "hour_pct", "How much of this hour a strategy's obligations were met."),
+        ("obligation_day_pct", "today_pct", "How much of today (UTC) a strategy's obligations were met."),
     ):
         met = {(name,): due[key] for name, due in answer["obligations"].items()}
         yield _gauge(family, meaning, strategy, met)
@@ -122,7 +125,8 @@ def _held(answer: Answer) -> Iterator[Metric]:
     about = "What we have of an instrument, in the venue's amount; negative is short."
     yield _gauge("position", about, ("instrument",), positions)
     owned = {(name, of): amount for name, held in instruments.items() for of, amount in held["inventory"].items()}
-    yield _gauge("inventory", "What of that belongs to a strategy.", ("instrument", "strategy"), owned)
+    about = "What a strategy has of an instrument, in the venue's amount; negative is short."
+    yield _gauge("inventory", about, ("instrument", "strategy"), owned)
     marks = {(name,): held["mark"] for name, held in instruments.items()}
     yield _gauge("mark", "The price that a position is valued at.", ("instrument",), marks)
     for family, currency, meaning in (
@@ -130,10 +134,12 @@ def _held(answer: Answer) -> Iterator[Metric]:
         ("fees", "settlement_currency", "Fees; negative is a rebate."),
         ("unrealized", "settlement_currency", "Unrealized P&L at the mark."),
         ("pnl", "settlement_currency", "P&L after fees, at the mark."),
-        ("pnl_quote", "quote_currency", "The same in quote currency."),
+        ("pnl_quote", "quote_currency", "P&L after fees, at the mark, in quote currency."),
     ):
         money = {(name, held[currency]): held[family] for name, held in instruments.items()}
         yield _gauge(family, meaning, ("instrument", "currency"), money)
+    elsewhere = {(name, of): fees for name, held in instruments.items() for of, fees in held["fees_elsewhere"].items()}
+    yield _gauge("fees_elsewhere", "Fees that no P&L counts.", ("instrument", "currency"), elsewhere)
     balances = {tuple(key.split("/", 1)): amount for key, amount in answer["balances"].items()}
     yield _gauge("balance", "A balance, by the venue's word.", ("venue", "currency"), balances)
 
@@ -148,7 +154,9 @@ def _not_to_be_overlooked(answer: Answer) -> Iterator[Metric]:
     yield _gauge("dead_man_switch_armed", "Whether the venue cancels when we are gone.", ("venue",), armed)
     lease, rows = answer["lease"], answer["rows"]
     yield _number("lease_held", "Whether the accounts are ours to trade on.", lease["is_held"])
-    yield _number("lease_left_seconds", "For how long they are, unless that is renewed.", lease["left_s"])
+    yield _number(
+        "lease_left_seconds", "For how long the accounts are ours, unless the lease is renewed.", lease["left_s"]
+    )
     yield _number("rows_wait", "Whether rows wait for the database.", bool(rows["error"]))
     yield _number("rows_behind_bytes", "Bytes of the journal that are no rows yet.", rows["behind_bytes"])
     days = [day for day in answer["statements"] if day["outcome"] == Outcome.NOT_EXPLAINED and not day["accepted"]]

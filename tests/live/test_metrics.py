@@ -1,5 +1,6 @@
 """What Prometheus is told is what `status` says: each unknown left out, and sums where there are many of a kind."""
 
+import re
 from decimal import Decimal
 
 from replenisher.core.obligations import Obligations
@@ -61,6 +62,26 @@ def test_what_is_not_known_has_no_sample() -> None:
     assert known["quoting"] == {("core",): 1} and unknown["quoting"] == {("core",): 0}
     assert known["mark"] and known["pnl"] and known["position"] == unknown["position"] != {}
     assert unknown["best_price"] == unknown["refill_seconds"] == {}
+
+
+def test_every_number_of_a_page_of_status_has_a_name_but_those_of_single_orders() -> None:
+    owes = Obligations(max_spread_bps=20.0, min_depth_quote=Decimal(10), min_uptime_pct=95.0)
+    world, monitor = opened(obligations=owes)
+    held = monitor.status(world.state, world.at)["instruments"][KEY] | {"fees_elsewhere": {"BNB": "0.25"}}
+
+    told = read(world, monitor, instruments={KEY: held}, refill_samples=12)
+
+    assert told["fees_elsewhere"] == {(KEY, "BNB"): 0.25}
+    assert told["refill_samples"] == {(): 12}
+    assert told["obligation_owed_pct"] == {("core",): 95}
+
+
+def test_a_help_says_what_its_own_name_is_for_it_is_read_alone() -> None:
+    leaning = re.compile(r"\b(the same|they|them|of that)\b", re.IGNORECASE)
+
+    told = list(families(answer_of(*opened())))
+
+    assert len(told) > 40 and [metric.name for metric in told if leaning.search(metric.documentation)] == []
 
 
 def test_a_breach_of_obligations_is_a_zero_and_a_strategy_that_has_none_says_nothing() -> None:
