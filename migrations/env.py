@@ -5,7 +5,8 @@ from typing import Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
-from replenisher.store.tables import Exact, metadata
+from replenisher.store.columns import Exact
+from replenisher.store.tables import metadata
 
 
 def render_item(kind: str, item: object, _context: AutogenContext) -> str | Literal[False]:

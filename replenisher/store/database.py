@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 
 from replenisher.errors import ConfigurationError, Unreachable
 from replenisher.store import postgresql, sqlite
-from replenisher.store.tables import to_json
+from replenisher.store.columns import to_json
 
 T = TypeVar("T")
 BUSY_TIMEOUT_MS = 5_000

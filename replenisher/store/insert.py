@@ -28,8 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from replenisher.store import tables
+from replenisher.store.columns import Exact, require_fit, to_json
 from replenisher.store.rows import Row
-from replenisher.store.tables import Exact, require_fit, to_json
 
 Insert = sqlite.Insert | postgresql.Insert
 OF_THE_FIRST_LIFE = ("journal_id", "epoch", "config_version")  # of an order: under what it was placed

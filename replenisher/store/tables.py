@@ -8,86 +8,23 @@ Times are integer nanoseconds since the epoch, UTC. `instrument` is the venue's 
 key (`main`; `main.testnet`; `main@<exchange id>` on an exchange that `run` starts, `main.paper` on one at an address).
 """
 
-from decimal import Context, Decimal, Inexact, InvalidOperation
-from typing import Any
+from decimal import Decimal
 
-import msgspec
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     Column,
-    Dialect,
     Double,
     Index,
     Integer,
     MetaData,
-    Numeric,
     PrimaryKeyConstraint,
     String,
     Table,
-    TypeDecorator,
 )
-from sqlalchemy.types import TypeEngine
 
-from replenisher.errors import ReplenisherError
-
-INTEGER_DIGITS = 20
-FRACTION_DIGITS = 18
-_SMALLEST = Decimal(1).scaleb(-FRACTION_DIGITS)
-_LOSSLESS = Context(prec=INTEGER_DIGITS + FRACTION_DIGITS, traps=[Inexact, InvalidOperation])
-
-
-class Exact(TypeDecorator[Decimal]):
-    """A decimal that comes back digit for digit; one that would not fit is refused, never rounded.
-
-    SQLite has no decimals and would make it a double, so there it is text. Never order or sum this column in SQL.
-    PostgreSQL would round to a scale that it is told, so it is told none and keeps the digits that were written.
-    """
-
-    impl = Numeric
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Text on SQLite, numeric elsewhere."""
-        if dialect.name == "sqlite":
-            return dialect.type_descriptor(String(INTEGER_DIGITS + FRACTION_DIGITS + 2))
-        return dialect.type_descriptor(Numeric())
-
-    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Decimal | str | None:
-        """The column's own form of a decimal that fits."""
-        if value is None:
-            return None
-        require_fit(value)
-        return f"{value:f}" if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: Decimal | str | None, dialect: Dialect) -> Decimal | None:
-        """The decimal again."""
-        return None if value is None else Decimal(value)
-
-
-class UnfitError(ReplenisherError):
-    """A number that the ledger has no place for."""
-
-
-def require_fit(value: Decimal | None) -> None:
-    """Refuse a decimal that not every database could keep whole."""
-    if value is not None and not fits(value):
-        raise UnfitError(f"{value} does not fit into {INTEGER_DIGITS} digits before and {FRACTION_DIGITS} after")
-
-
-def fits(value: Decimal) -> bool:
-    """Whether a decimal has a place for every one of its digits; zeros at its end carry nothing."""
-    try:
-        return _LOSSLESS.quantize(value, _SMALLEST).is_finite()
-    except (Inexact, InvalidOperation):
-        return False
-
-
-def to_json(value: object) -> str:
-    """What a column of JSON is handed."""
-    return msgspec.json.encode(value).decode()
-
+from replenisher.store.columns import Exact
 
 metadata = MetaData(
     naming_convention={
@@ -134,6 +71,11 @@ def _maybe_exact(name: str) -> Column[Decimal]:
 def _origin() -> list[Column[str] | Column[int]]:
     """Where in which journal a row stems from."""
     return [_text("journal_id"), _count("epoch"), _count("step"), Column("index", Integer, nullable=False)]
+
+
+def _place() -> list[Column[str]]:
+    """On which account of which venue, and in which instrument."""
+    return [_text("venue"), _text("account"), _text("instrument")]
 
 
 def _key_by_origin() -> PrimaryKeyConstraint:
@@ -263,9 +205,7 @@ requests = Table(
 fills = Table(
     "fills",
     metadata,
-    _text("venue"),
-    _text("account"),
-    _text("instrument"),
+    *_place(),
     _text("trade_id"),
     _text("side"),
     _text("order_id"),  # empty if the order is not one of ours by name
@@ -294,9 +234,7 @@ markouts = Table(
     metadata,  # one row a fill: the others' mid so long after it; null where that is not known
     *_origin(),
     _time("at"),
-    _text("venue"),
-    _text("account"),
-    _text("instrument"),
+    *_place(),
     _text("trade_id"),
     _text("side"),
     *(Column(name, Double, nullable=True) for name in MIDS),
@@ -370,9 +308,7 @@ positions = Table(
     metadata,
     *_origin(),
     _time("at"),
-    _text("venue"),
-    _text("account"),
-    _text("instrument"),
+    *_place(),
     _exact("amount"),
     _key_by_origin(),
     Index(None, "venue", "account", "instrument", "at"),
@@ -383,9 +319,7 @@ marks = Table(
     metadata,  # one row a minute of each instrument of which something is held, and one when a life stops
     *_origin(),
     _time("at"),
-    _text("venue"),
-    _text("account"),
-    _text("instrument"),
+    *_place(),
     _exact("mid"),  # of the others
     _key_by_origin(),
     Index(None, "venue", "account", "instrument", "at"),
@@ -408,9 +342,7 @@ presence = Table(
     metadata,  # one row an hour and strategy that has obligations, and journal, should they be two
     *_origin(),
     _time("at"),  # until when it is counted
-    _text("venue"),
-    _text("account"),
-    _text("instrument"),
+    *_place(),
     _text("strategy"),
     _time("hour"),  # when it begins
     _count("traded_ns"),  # in which the instrument traded
@@ -423,9 +355,7 @@ breaches = Table(
     "breaches",
     metadata,  # one row each time a strategy ceased to meet its obligations
     *_origin(),
-    _text("venue"),
-    _text("account"),
-    _text("instrument"),
+    *_place(),
     _text("strategy"),
     _time("since"),
     _maybe_count("until"),  # null while it lasts
@@ -440,9 +370,7 @@ sweeps = Table(
     metadata,  # one row a sweep of a book that we quote and band around its mid, once it is not watched any more
     *_origin(),
     _time("at"),
-    _text("venue"),
-    _text("account"),
-    _text("instrument"),
+    *_place(),
     _text("side"),  # that was hit
     Column("band_bps", Double, nullable=False),  # of the mid, within which depth counts; 0 is the touch
     _time("venue_time"),
@@ -462,9 +390,7 @@ signals = Table(
     metadata,  # one row a market and signal: what it had seen when it was last recorded
     *_origin(),
     _time("at"),
-    _text("venue"),
-    _text("account"),
-    _text("instrument"),
+    *_place(),
     _text("specification"),
     _exact("tick"),  # in which it counts
     _exact("lot"),

@@ -11,9 +11,9 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import StatementError
 
 from replenisher.store import tables
+from replenisher.store.columns import UnfitError, fits
 from replenisher.store.database import Database
 from replenisher.store.insert import insert_new
-from replenisher.store.tables import UnfitError, fits
 from tests.store.given import balance, balances
 
 EXACT = st.decimals(allow_nan=False, allow_infinity=False, places=18, min_value=-(10**20) + 1, max_value=10**20 - 1)
