@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 from replenisher.config.config import Config
-from replenisher.config.mistakes import spell
+from replenisher.config.mistakes import Path_, spell
 from replenisher.config.names import is_spot
 from replenisher.config.priced import listened_to
-from replenisher.config.reading import Path_
 from replenisher.core.fair_value import fair_value_of
 from replenisher.core.inventory import Inventory
 from replenisher.core.strategy import Strategy

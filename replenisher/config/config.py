@@ -9,7 +9,8 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import PrivateAttr
 
 from replenisher.config import opinions
-from replenisher.config.reading import Path_, Raw, Sources
+from replenisher.config.mistakes import Path_
+from replenisher.config.reading import Raw, Sources
 from replenisher.config.sections import RecordedMarket, Sections, StrategySection
 from replenisher.core.strategy import Strategy
 

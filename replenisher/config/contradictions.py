@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from replenisher.config import listed
 from replenisher.config.config import Config
-from replenisher.config.mistakes import not_allowed, spell
+from replenisher.config.mistakes import Path_, not_allowed, spell
 from replenisher.config.names import quote_currency
-from replenisher.config.reading import Path_
 from replenisher.config.sections import (
     PAPER_KEY,
     ExchangeSection,

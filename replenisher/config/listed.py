@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from replenisher.config.mistakes import not_allowed, spell
-from replenisher.config.reading import Path_
+from replenisher.config.mistakes import Path_, not_allowed, spell
 from replenisher.config.sections import ExchangeSection, ListedInstrument, RecordedMarket, SyntheticMarket
 from replenisher.exchange.dialects.deribit.naming import RULE, read_name, usual_grid
 from replenisher.exchange.recorded import INSTRUMENT_NAME

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from replenisher.config import listed, mistakes, opinions, priced
 from replenisher.config.config import Config
 from replenisher.config.contradictions import contradictions, ladder_contradictions
-from replenisher.config.mistakes import not_allowed
-from replenisher.config.reading import PREFIX, Path_, Raw, Sources
+from replenisher.config.mistakes import Path_, not_allowed
+from replenisher.config.reading import PREFIX, Raw, Sources
 from replenisher.config.sections import StrategySection
 from replenisher.core.strategy import Strategy
 from replenisher.errors import ConfigurationError

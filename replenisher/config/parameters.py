@@ -1,17 +1,16 @@
 """What a file can say: each key with kind, unit and default, as the section or the strategy's class declares it."""
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, cast
 
 import msgspec
 
 from replenisher.config import opinions
-from replenisher.config.mistakes import UNITS
+from replenisher.config.mistakes import UNITS, Schema
 from replenisher.config.sections import Sections, StrategySection
 from replenisher.core.strategy import Strategy
 
-Schema = Mapping[str, Any]
 NO_BOUND = 10**15  # for money: it says no more than that a number has an end
 BOUNDS = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
 KINDS = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false", "array": "list"}

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from replenisher.config.config import Config
-from replenisher.config.mistakes import not_allowed
-from replenisher.config.reading import Path_
+from replenisher.config.mistakes import Path_, not_allowed
 from replenisher.config.sections import Sections, StrategySection, VenueSection
 from replenisher.core.fair_value import fair_value_of
 from replenisher.core.prices import TOLD_BY_A_TICKER, Of, PriceSpec

@@ -5,8 +5,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from replenisher.config.config import Config
-from replenisher.config.mistakes import not_allowed, spell
-from replenisher.config.reading import NESTED, PREFIX, Path_
+from replenisher.config.mistakes import Path_, not_allowed, spell
+from replenisher.config.reading import NESTED, PREFIX
 from replenisher.config.sections import RecordedMarket, VenueSection
 from replenisher.errors import ConfigurationError
 from replenisher.venues.ccxt.exchanges import TRAITS, USUAL

@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 from pydantic_settings.exceptions import SettingsError
 
+from replenisher.config.mistakes import Path_
 from replenisher.config.sections import Sections
 from replenisher.errors import ConfigurationError
 
@@ -30,7 +31,6 @@ PREFIX = "REPLENISHER_"
 NESTED = "__"
 SECRETS_DIRECTORY = "CREDENTIALS_DIRECTORY"  # where systemd puts what LoadCredential= names
 
-Path_ = tuple[str | int, ...]
 Raw = dict[str, Any]
 
 

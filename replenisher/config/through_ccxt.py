@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from replenisher.config.config import Config
-from replenisher.config.mistakes import not_allowed, spell
-from replenisher.config.reading import Path_
+from replenisher.config.mistakes import Path_, not_allowed, spell
 from replenisher.venues.ccxt import client
 from replenisher.venues.ccxt.exchanges import Standing, standing_of
 

@@ -31,8 +31,6 @@ from replenisher.model.order import BUY, SELL, Side
 from replenisher.model.step import Cut, Quote
 from replenisher.model.units import BPS, DAY_NS, NEVER_NS
 
-Level = tuple[Side, int]
-
 
 class Guarded:
     """The guards of one strategy, with a memory. `orders` are always those of its ladder."""
@@ -143,13 +141,13 @@ class Guarded:
                 lines.append(f"{CAPS[side]}: {self.volume.of(side, at):.2f} of {cap:f} today")
         return lines
 
-    def _hanging(self, orders: Sequence[Order]) -> dict[Level, Order]:
+    def _hanging(self, orders: Sequence[Order]) -> dict[tuple[Side, int], Order]:
         if not self.hanging:
             return {}
         return {(order.side, order.level): order for order in orders if order.order_id in self.hanging}
 
     def _as_they_hang(
-        self, quotes: Sequence[Quote], hanging: Mapping[Level, Order], fair_ticks: float, cuts: list[Cut]
+        self, quotes: Sequence[Quote], hanging: Mapping[tuple[Side, int], Order], fair_ticks: float, cuts: list[Cut]
     ) -> Iterator[Quote]:
         """The quotes, with hanging orders in the place of those that would move them."""
         assert self.guards.hanging_pct is not None, "nothing hangs without it"
@@ -163,7 +161,7 @@ class Guarded:
                 cuts.append(Cut.leaving(left, f"{quote.side} {quote.level} hangs"))
                 yield left
 
-    def _toxic(self, hanging: Mapping[Level, Order], at: int) -> dict[Level, str]:
+    def _toxic(self, hanging: Mapping[tuple[Side, int], Order], at: int) -> dict[tuple[Side, int], str]:
         """The toxic levels whose order moves with the ladder, or is not there."""
         toxic = {} if self.toxicity is None else self.toxicity.toxic(at)
         return {key: why for key, why in toxic.items() if key not in hanging}

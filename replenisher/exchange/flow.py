@@ -35,9 +35,9 @@ from typing import Protocol
 
 from replenisher.exchange.matching import Book, Match
 from replenisher.model.order import BUY, SELL, Side
+from replenisher.model.units import BPS
 
 NANOSECONDS = 1_000_000_000
-BPS = 10_000
 EVERYTHING = 10**9  # lots
 SIDES = (BUY, SELL)
 

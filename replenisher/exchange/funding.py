@@ -9,9 +9,8 @@ from decimal import Decimal
 
 import msgspec
 
-from replenisher.model.units import SECOND_NS
+from replenisher.model.units import HOUR_NS
 
-HOUR_NS = 3600 * SECOND_NS
 HOURS_KEPT = 31 * 24
 
 

@@ -28,6 +28,7 @@ class Side(StrEnum):
 
 
 Side.BUY.opposite, Side.SELL.opposite = Side.SELL, Side.BUY
+SIDES = {side.value: side for side in Side}  # by their words
 
 
 EXTERNAL = "external"  # whose fills those are that no order of ours explains, in the place of a strategy

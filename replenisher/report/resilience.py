@@ -12,11 +12,12 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from replenisher.core.resilience import TAUS_NS, Recovery, Resilience, named_time
+from replenisher.model.order import SIDES
 from replenisher.model.units import DAY_NS, MS_NS
 from replenisher.report.resampling import with_intervals
 from replenisher.store import tables
 from replenisher.store.batches import row_batches
-from replenisher.store.history import SIDES, with_version
+from replenisher.store.history import with_version
 from replenisher.store.one_in import one_in
 from replenisher.store.period import Period
 from replenisher.store.queries import AccountKey

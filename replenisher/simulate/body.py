@@ -9,7 +9,7 @@ from replenisher.core.mandates import mandates
 from replenisher.core.setup import Setup
 from replenisher.core.state import State
 from replenisher.live.birth import begin, inherited
-from replenisher.live.chronicle import Chronicle
+from replenisher.live.chronicle import Chronicle, Tell
 from replenisher.live.clock import Clock
 from replenisher.live.lease import Lease
 from replenisher.live.monitor import Monitor
@@ -22,9 +22,6 @@ from replenisher.simulate.timeline import Timeline, VirtualLoop
 from replenisher.store.journal import Journal, Policy
 from replenisher.venues.deribit.settings import Credentials
 from replenisher.venues.deribit.venue import DeribitVenue
-
-Observe = Callable[[Step], None]
-Tell = Callable[[str, dict[str, Any]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +59,7 @@ def body_of(
     database: SimulatedDatabase | None,
     directory: str,
     number: int,
-    observe: Sequence[Observe],
+    observe: Sequence[Callable[[Step], None]],
     tell: Tell,
     rows: Callable[[], dict[str, Any]],
 ) -> Body:

@@ -4,10 +4,9 @@ import sqlite3
 from collections.abc import Callable
 from decimal import Decimal
 
-from replenisher.model.order import Side
+from replenisher.model.order import SIDES
 from replenisher.simulate.court import Court, FillRow, OrderRow
 
-SIDES = {side.value: side for side in Side}
 INDEX = "CREATE INDEX looked_through ON orders (updated_epoch, updated_step)"
 FILLS = """
     SELECT rowid, instrument, trade_id, side, order_id, price, amount, fee, fee_currency, liquidity, at

@@ -5,7 +5,7 @@ from functools import partial
 from random import Random
 from typing import Protocol
 
-from replenisher.model.units import SECOND_NS
+from replenisher.model.units import HOUR_NS, SECOND_NS
 from replenisher.simulate.faults import FAULTS
 from replenisher.simulate.frame_faults import FRAME_FAULTS, FrameFault, Passage
 from replenisher.simulate.network import Link
@@ -13,7 +13,6 @@ from replenisher.simulate.swarm import Plan
 from replenisher.simulate.timed_faults import TIMED_FAULTS, TimedFault, World
 from replenisher.simulate.timeline import Timeline
 
-HOUR_NS = 3600 * SECOND_NS
 BY_NAME = {fault.name: fault for fault in FAULTS}
 
 

@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import Connection, Double, Row, Select, Table, and_, case, cast, func, select, type_coerce
 from sqlalchemy.types import NullType
 
-from replenisher.model.order import EXTERNAL, Liquidity, Request, Side
+from replenisher.model.order import EXTERNAL, SIDES, Liquidity, Request, Side
 from replenisher.store import tables
 from replenisher.store.batches import Columns, batches
 from replenisher.store.marks import Mark, marks
@@ -22,7 +22,6 @@ from replenisher.store.period import Period
 from replenisher.store.queries import AccountKey
 
 SORTED_KIB = 16 * 1024  # of memory, in which SQLite sorts a piece; a thread of its own may have one more
-SIDES = {side.value: side for side in Side}
 MAKER = Liquidity.MAKER.value
 
 

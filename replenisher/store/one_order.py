@@ -15,14 +15,13 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, or_, sele
 from replenisher.model.command import Intent
 from replenisher.model.instrument import Instrument
 from replenisher.model.mandate import Mandate
-from replenisher.model.order import Request, Side, Status
+from replenisher.model.order import SIDES, Request, Side, Status
 from replenisher.model.step import Cut, Quote
 from replenisher.store import tables
+from replenisher.store.of_orders import KEYS_PER_QUERY
 from replenisher.store.round_trips import WORKING
 from replenisher.store.rows import instrument_of
 
-SIDES = {side.value: side for side in Side}
-KEYS_PER_QUERY = 300
 ROWS_AT_ONCE = 5_000
 BEFORE_MAX = 100  # decisions before a place in which it may have waited
 OLDEST_FIRST = attrgetter("at", "epoch", "step", "index")

@@ -9,8 +9,7 @@ from decimal import Decimal
 
 from replenisher.config import Config
 from replenisher.config.listed import listed
-from replenisher.config.mistakes import not_allowed
-from replenisher.config.reading import Path_
+from replenisher.config.mistakes import Path_, not_allowed
 from replenisher.core.fair_value import fair_value_of
 from replenisher.core.inventory import Inventory
 from replenisher.core.load import Load

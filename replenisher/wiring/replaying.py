@@ -1,6 +1,6 @@
 """`replenisher replay`: a paper configuration, its engine and its exchange, on one virtual timeline."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from math import isfinite, nan
 from pathlib import Path
@@ -8,7 +8,7 @@ from time import process_time
 
 import msgspec
 
-from replenisher.backtest.again import Again
+from replenisher.backtest.again import Again, Tell
 from replenisher.backtest.again import again as live_again
 from replenisher.backtest.tally import Tally
 from replenisher.config import CCXT, Config
@@ -29,8 +29,6 @@ START = 1_750_000_000 * SECOND_NS  # of a market that has no time of its own
 SLICE_NS = 2 * SECOND_NS  # of virtual time between two words about how far it is
 MINUTES = 10.0  # of a market that never ends
 FOREVER = NEVER_NS - 1  # a replay ends before that
-
-Tell = Callable[[str], None]
 
 
 def held_prices(words: Iterable[str]) -> dict[str, float]:

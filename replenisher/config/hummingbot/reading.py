@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 from replenisher.config.hummingbot.keys import AVELLANEDA, PURE, TABLE, Row, Unit
 from replenisher.config.reading import read_yaml
 from replenisher.errors import ConfigurationError
-from replenisher.model.order import Side
+from replenisher.model.order import SIDES, Side
 from replenisher.model.units import BPS
 
 PERCENT_BPS = BPS // 100
 YES, NO = ("true", "yes", "y"), ("false", "no", "n")
-SIDES = {side.value: side for side in Side}
 IN_PERCENT: dict[str, tuple[str, ...]] = {PURE: ("22", "23", "24"), AVELLANEDA: ("8", "")}  # by template version
 CHOSEN = {  # which mode it is that is told this
     "start_datetime": "from_date_to_date",

@@ -12,14 +12,15 @@ import msgspec
 
 from replenisher.config.hummingbot.keys import AVELLANEDA, Fate, Row, Unit
 from replenisher.config.hummingbot.reading import Given, Levels, Order
+from replenisher.config.reading import Raw
 from replenisher.config.sections import Sections
+from replenisher.config.through_ccxt import SIMULATED
 from replenisher.errors import ConfigurationError, UsageError
 from replenisher.exchange.dialects.deribit.naming import read_name, usual_grid
 from replenisher.model.order import BUY, SELL, Side
 from replenisher.model.units import BPS
 from replenisher.venues.ccxt.exchanges import TRAITS
 
-SIMULATED = "deribit"  # as which the simulated exchange of mode paper speaks
 PAPER_SUFFIX = "_paper_trade"
 CONNECTORS = {"gate_io": "gate", "binance_us": "binanceus", "crypto_com": "cryptocom", "okex": "okx"}  # else alike
 PRICE_TYPES = {
@@ -42,7 +43,6 @@ SPOT_INSTEAD = (
 )
 COLLAR_BPS = Decimal(200)
 LADDERS = 2  # so many fit into the limit of open orders
-Raw = dict[str, Any]
 
 
 class Lost(msgspec.Struct, frozen=True):

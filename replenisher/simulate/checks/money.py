@@ -9,13 +9,12 @@ from sqlalchemy import select
 from replenisher.exchange.ledger import Cash, Deposit, Trade
 from replenisher.model.event import CashKind
 from replenisher.model.instrument import Instrument, Kind
-from replenisher.model.order import Side
+from replenisher.model.order import SIDES
 from replenisher.simulate.court import Books, Check, FillRow, Objection
 from replenisher.store import tables
 
 ZERO = Decimal(0)
 CENT = Decimal("1e-8")
-SIGNS = {side.value: side.sign for side in Side}
 
 
 class MoneyIsConserved(Check):
@@ -70,7 +69,7 @@ def _moved(books: Books, spots: Mapping[str, Instrument]) -> dict[str, Decimal]:
     for currency, fee, name, side, amount, price in paid:
         sums[currency] -= fee
         if spot := spots.get(name):
-            _swap(sums, spot, amount * SIGNS[side], price)
+            _swap(sums, spot, amount * SIDES[side].sign, price)
     query = select(moves.currency, moves.amount).where(moves.kind != CashKind.TRANSFER)  # what was paid in
     moved = books.database.read(lambda connection: list(connection.execute(query)))
     for currency, amount in moved:

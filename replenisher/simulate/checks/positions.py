@@ -10,11 +10,9 @@ from sqlalchemy import select
 
 from replenisher.exchange.ledger import Cash
 from replenisher.model.instrument import Kind
-from replenisher.model.order import Side
+from replenisher.model.order import SIDES
 from replenisher.simulate.court import Books, Check, FillRow, Objection
 from replenisher.store import tables
-
-SIGNS = {side.value: side.sign for side in Side}
 
 
 class PositionIsTheirs(Check):
@@ -50,5 +48,5 @@ def _sums(books: Books) -> dict[str, Decimal]:
     query = select(columns.instrument, columns.side, columns.amount)
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for instrument, side, amount in books.database.read(lambda connection: list(connection.execute(query))):
-        sums[instrument] += amount * SIGNS[side]
+        sums[instrument] += amount * SIDES[side].sign
     return sums

@@ -7,7 +7,7 @@ from typing import Any
 from replenisher.core.account import fill_key
 from replenisher.model.event import CashKind, CashMoved, OrderFilled, OrderReport
 from replenisher.model.instrument import Instrument, Kind, venue_of
-from replenisher.model.order import Liquidity, Side, Status
+from replenisher.model.order import SIDES, Liquidity, Status
 from replenisher.model.units import MS_NS
 from replenisher.venues.ccxt.exchanges import CashRows, Traits, found
 from replenisher.venues.ccxt.instruments import exact
@@ -22,7 +22,6 @@ STATUS = {
     "rejected": Status.REJECTED,
 }
 
-SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 
 # What reading raises when a structure is not as ccxt promises.
 UNREADABLE = (LookupError, AttributeError, TypeError, ValueError, ArithmeticError)

@@ -16,11 +16,12 @@ from replenisher.model.event import (
     TradePrinted,
 )
 from replenisher.model.instrument import Instrument, instrument_key
+from replenisher.model.order import SIDES
 from replenisher.model.units import MS_NS, NEVER_NS
 from replenisher.venues.ccxt.book import OffGrid
 from replenisher.venues.ccxt.calls import Call, Failure, Watch
 from replenisher.venues.ccxt.feed import Feed
-from replenisher.venues.ccxt.holdings import SIDES, UNREADABLE
+from replenisher.venues.ccxt.holdings import UNREADABLE
 from replenisher.venues.ccxt.instruments import instrument_of, market_named
 from replenisher.venues.ccxt.link import Asked, FetchBook, FetchTicker, FetchTrades, Link, Listed
 from replenisher.venues.ccxt.tickers import TICKER, Tickers

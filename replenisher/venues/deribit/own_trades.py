@@ -20,11 +20,11 @@ import msgspec
 from replenisher.model.command import AskTrades
 from replenisher.model.units import DAY_NS, MINUTE_NS, MS_NS, NEVER_NS
 from replenisher.venues.deribit import private, requests
+from replenisher.venues.deribit.archive import CLOCKS_DIFFER_NS
 from replenisher.venues.deribit.listed import Group
 from replenisher.venues.deribit.words import Page
 
 PER_PAGE = 1000
-CLOCKS_DIFFER_NS = MINUTE_NS  # at the most
 ARCHIVED_AFTER_NS = DAY_NS - CLOCKS_DIFFER_NS
 ARCHIVE_LAG_NS = 10 * MINUTE_NS  # the venue speaks of a short delay
 
