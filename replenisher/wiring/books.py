@@ -30,6 +30,7 @@ from replenisher.store.lived import last_life
 from replenisher.store.older_copy import refuse_older_copy
 from replenisher.store.queries import AccountKey, refuse_other_exchange
 from replenisher.wiring.child import exchange_id_of, ledger_of
+from replenisher.wiring.ledgers import readable
 from replenisher.wiring.offered import require_offered, require_undelivered
 
 TESTNET, PAPER = ".testnet", ".paper"  # no name of an account has a dot
@@ -183,8 +184,7 @@ def _compared(config: Config, *, is_running: bool) -> Audit:
     venue = _audited_venue(config)
     is_asked = config.venues[venue].url is not None
     theirs = _asked_book(config, venue) if is_asked else _filed_book(config, venue)
-    schema.require_same(config.database_url)
-    with closing(Database(config.database_url)) as database, explained(database):
+    with readable(config.database_url) as database:
         if is_asked:
             account = database.read(partial(newest_account, config, venue))
         else:
@@ -195,28 +195,24 @@ def _compared(config: Config, *, is_running: bool) -> Audit:
 
 def obligations(config: Config, hours: int) -> dict[str, Any]:
     """How every strategy of ours met its obligations in the last hours, at all venues, as the rows say."""
-    schema.require_same(config.database_url)
-    with closing(Database(config.database_url)) as database, explained(database):
+    with readable(config.database_url) as database:
         uptime = database.read(partial(_uptime, config, hours))
     found: dict[str, Any] = msgspec.to_builtins(uptime)
     return found
 
 
 def _uptime(config: Config, hours: int, connection: Connection) -> Uptime:
-    keys = [AccountKey(venue, newest_account(config, venue, connection)) for venue in config.quoted_venues]
-    return read_uptime(connection, keys, time.time_ns() - hours * HOUR_NS)
+    return read_uptime(connection, newest_accounts(config, connection), time.time_ns() - hours * HOUR_NS)
 
 
 def last_lives(config: Config) -> list[str]:
     """How the last life on these accounts ended: a sentence, or as many as there are accounts of which it differs."""
-    schema.require_same(config.database_url)
-    with closing(Database(config.database_url)) as database, explained(database):
+    with readable(config.database_url) as database:
         return database.read(partial(_last_lives, config))
 
 
 def _last_lives(config: Config, connection: Connection) -> list[str]:
-    keys = [AccountKey(venue, newest_account(config, venue, connection)) for venue in config.quoted_venues]
-    lives = (last_life(connection, key) for key in keys)
+    lives = (last_life(connection, key) for key in newest_accounts(config, connection))
     return list(dict.fromkeys(f"the last life {life.told}" for life in lives if life is not None))
 
 
@@ -244,6 +240,11 @@ def _asked_book(config: Config, venue: str) -> ExchangeBook:
     if section.api_key is not None and section.api_secret is not None:
         key = Key(section.api_key.get_secret_value(), section.api_secret.get_secret_value())
     return read_exchange(section.url, key)
+
+
+def newest_accounts(config: Config, connection: Connection) -> list[AccountKey]:
+    """The account that we traded on last at each venue that we quote on."""
+    return [AccountKey(venue, newest_account(config, venue, connection)) for venue in config.quoted_venues]
 
 
 def newest_account(config: Config, venue: str, connection: Connection) -> str:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import date
 
 from sqlalchemy import Connection
@@ -14,11 +14,11 @@ from replenisher.report.report import Report, read_report
 from replenisher.report.statement import Statement, borders, read_statement
 from replenisher.report.statement_page import verdict
 from replenisher.store import history
-from replenisher.store.database import Database, explained
+from replenisher.store.database import Database
 from replenisher.store.period import Period
 from replenisher.store.queries import AccountKey
-from replenisher.wiring.books import newest_account
-from replenisher.wiring.ledgers import ledger_named
+from replenisher.wiring.books import newest_accounts
+from replenisher.wiring.ledgers import ledger_named, readable
 from replenisher.wiring.waiting import rows_wait
 
 Progress = Callable[[int, int], None]
@@ -61,11 +61,9 @@ def accept(source: str, found: Statement, why: str) -> None:
 @contextmanager
 def _ledger(source: str) -> Iterator[tuple[Config | None, Database]]:
     config, url = ledger_named(source)
-    with closing(Database(url)) as database, explained(database):
+    with readable(url) as database:
         yield config, database
 
 
 def _keys(config: Config | None, connection: Connection) -> list[AccountKey]:
-    if config is None:
-        return history.account_keys(connection)
-    return [AccountKey(venue, newest_account(config, venue, connection)) for venue in config.quoted_venues]
+    return history.account_keys(connection) if config is None else newest_accounts(config, connection)
