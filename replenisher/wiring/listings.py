@@ -78,12 +78,14 @@ def _require_trades(playing: _Playing) -> None:
 
 
 def _playing(section: ExchangeSection, tape: Path, clock: Clock, say: Say, see: See | None) -> _Playing:
-    recorded = judged(tape, say)
     names = [
         name
         for name, details in listed(section).items()
         if isinstance(details.market or section.market, RecordedMarket)
     ]
+    if not names:
+        raise ConfigurationError(f"tape {tape}: nothing plays it, each of exchange.instruments has a market of its own")
+    recorded = judged(tape, say)
     offers = {name: offered(recorded, section.venue, name) for name in names}
     origin = max(recorded.told[key].started_at for _, key in offers.values())
     return _Playing(recorded, offers, clock(origin), origin, see)  # not before: to judge a long tape takes seconds

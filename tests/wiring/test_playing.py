@@ -231,6 +231,15 @@ def test_a_tape_without_a_name_that_is_asked_for_is_refused(tmp_path: Path) -> N
         offered(judged(path), "deribit", "BTC_USDT-PERPETUAL")
 
 
+def test_a_tape_is_refused_where_all_that_is_listed_has_a_market_of_its_own(tmp_path: Path) -> None:
+    path = on_tape(tmp_path, market(2))
+    flow = {"source": "synthetic", "start_price": "0.25"}
+    flows = section({"TKN_USDC": {"tick": "0.0001", "lot": 1, "market": flow}})
+
+    with pytest.raises(ConfigurationError, match=r"tape .*: nothing plays it, each of exchange\.instruments has"):
+        listings_of(flows, tape=path, seed=7, clock=lambda _: START)
+
+
 def test_a_book_is_lost_when_the_recorder_learned_of_it(tmp_path: Path) -> None:
     lost = FeedLost(at=START + 9 * SECOND_NS, instrument=KEY, reason="a socket ended")
     path = on_tape(tmp_path, [*market(2), lost])
