@@ -226,7 +226,10 @@ def _instrument(mode: str, venue: str) -> Callable[[str], str]:
         if name is None:
             raise WrongAnswer(RULE)
         if mode == "paper" and usual_grid(name) is None:
-            raise WrongAnswer("the simulated exchange has no usual ticks for it, take one on BTC or ETH")
+            raise WrongAnswer(
+                "the simulated exchange has no usual ticks for it: take one on BTC or ETH here, and write this one "
+                "into the file then, with its tick, lot and market.start_price in exchange.instruments"
+            )
         return text
 
     return require

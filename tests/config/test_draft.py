@@ -51,6 +51,19 @@ def test_what_is_said_is_what_is_configured(tmp_path: Path) -> None:
     assert config.strategies[0].instrument in config.exchange.instruments
 
 
+def test_a_token_that_the_simulated_exchange_does_not_know_is_listed_by_what_its_refusal_names(tmp_path: Path) -> None:
+    refused = refusal("instrument", "TKN_USDC")
+    flow = "{source: synthetic, start_price: 0.25}"
+    drafted = draft(SAID | {"instrument": "BTC_USDC", "balances": "BTC=10000,USDC=50000"})
+
+    file = tmp_path / "desk.yaml"
+    listed = f"TKN_USDC: {{tick: 0.0001, lot: 1, market: {flow}}}"
+    file.write_text(drafted.replace("BTC_USDC: {}", listed).replace("BTC", "TKN"))
+
+    assert "take one on BTC or ETH here" in refused and "tick, lot and market.start_price" in refused
+    assert load(file).strategies[0].instrument == "TKN_USDC"
+
+
 @pytest.mark.parametrize("mode", ["testnet", "live"])
 def test_a_real_venue_has_no_simulated_exchange_and_a_word_on_the_keys(tmp_path: Path, mode: str) -> None:
     file = tmp_path / "desk.yaml"
@@ -91,7 +104,12 @@ def test_money_has_no_usual_answer_and_everything_else_has() -> None:
         ("venue", "okx", "mode paper speaks as deribit does: another venue needs --mode testnet or --mode live"),
         ("adapter", "fix", "it must be one of: deribit, ccxt"),
         ("instrument", "BTC", "it must be like BTC-PERPETUAL, BTC_USDC-PERPETUAL, BTC-25DEC26 or BTC_USDC"),
-        ("instrument", "DOGE_USDC", "the simulated exchange has no usual ticks for it, take one on BTC or ETH"),
+        (
+            "instrument",
+            "DOGE_USDC",
+            "the simulated exchange has no usual ticks for it: take one on BTC or ETH here, and write this one into "
+            "the file then, with its tick, lot and market.start_price in exchange.instruments",
+        ),
         ("size_unit", "coins", "it must be one of: base, quote, contract"),
         ("size", "much", "it must be a number"),
         ("size", "-5", "it must be greater than 0"),
