@@ -118,8 +118,11 @@ def _is_answered(pending: Pending, fact: OrderWorking) -> bool:
 
 
 def take_terms(order: Order, price: int, quantity: int, venue_time: int) -> None:
-    """The newest word on price and quantity. A venue's clock may step back; what we remember of it does not."""
-    order.price, order.quantity = price, quantity
+    """The newest word on price and quantity. A venue's clock may step back; what we remember of it does not.
+
+    An answer that leaves out either has 0 for it, and changes nothing of that.
+    """
+    order.price, order.quantity = price or order.price, quantity or order.quantity
     if venue_time > order.venue_time:
         order.venue_time = venue_time
 

@@ -276,6 +276,20 @@ def test_a_word_that_an_ended_order_rests_is_never_ignored(tells: Callable[[Worl
     assert not world.state.orders.back
 
 
+@pytest.mark.parametrize("left_out", ["price", "quantity"])
+def test_what_an_answer_leaves_out_of_a_resting_order_is_as_it_was(left_out: str) -> None:
+    # As ccxt tells of no price of what rests at Kraken Futures.
+    world = quoting([buy(0, 99_980)])
+    order = world.order(Side.BUY)
+    world.tell(filled(LINEAR, order.order_id, "T1", Side.BUY, 99_980, 4, venue_time=world.at, venue_order_id="V1"))
+    report = msgspec.structs.replace(world.venue.report(world.at_venue(order), world.at), **{left_out: 0})
+
+    wishes = world.tell(OpenOrdersReported(at=0, scope=KEY, asked_at=world.at, orders=(report,)))
+
+    assert (order.status, order.price, order.quantity) == (Status.WORKING, 99_980, 10)
+    assert not wishes
+
+
 def test_what_is_told_late_of_an_order_that_has_ended_is_no_news() -> None:
     world = quoting([buy(0, 99_980)])
     ended = world.order(Side.BUY)
