@@ -254,12 +254,10 @@ ROWS: dict[str, Traits] = {
         funding_params={"limit": 100},
     ),
     "whitebit": Traits(
+        no_contracts="through ccxt it tells no amount of a position",
         open_limit=100,
         history_method="fetch_closed_orders",
         offset_param="offset",
-        wallet={"type": "swap"},
-        funding_params={"limit": 100},
-        funding_offset="offset",
     ),
     "poloniex": Traits(
         streams_fills=False,  # there ccxt takes what an order has filled in all for the amount of its last fill

@@ -140,8 +140,10 @@ def position_of(position: Structure | None) -> tuple[Decimal, Decimal]:
     """A position's amount, negative if short, and its average price, 0 where it is not said."""
     if not position or not position.get("contracts"):
         return Decimal(0), Decimal(0)
-    size = abs(exact(position["contracts"]))
-    return (-size if position.get("side") == "short" else size), exact(position.get("entryPrice") or 0)
+    size, side = exact(position["contracts"]), position.get("side")
+    if side not in ("long", "short"):  # told by the exchange's own word, or by the sign alone
+        side = {"BUY": "long", "SELL": "short"}.get(str(found(position, ("info", "side"))), "short" if size < 0 else "")
+    return (-abs(size) if side == "short" else abs(size)), exact(position.get("entryPrice") or 0)
 
 
 def cash_of(balances: Structure, currency: str, rows: CashRows | None) -> tuple[Decimal, Decimal]:

@@ -154,6 +154,11 @@ def test_a_position_has_a_sign_and_a_price(recordings: Recordings) -> None:
     assert holdings.position_of(position) == (Decimal(50), Decimal("7440.18"))
     assert holdings.position_of(position | {"side": "short"}) == (Decimal(-50), Decimal("7440.18"))
     assert holdings.position_of(position | {"side": "short", "contracts": -50.0})[0] == -50
+    # Where ccxt leaves the side out, or tells that there is but one position for both.
+    assert holdings.position_of(position | {"side": None, "contracts": -50.0})[0] == -50
+    assert holdings.position_of(position | {"side": None, "contracts": 50.0})[0] == 50
+    assert holdings.position_of(position | {"side": "both", "info": {"side": "SELL"}})[0] == -50
+    assert holdings.position_of(position | {"side": "both", "info": {"side": "BUY"}})[0] == 50
     assert holdings.position_of(None) == holdings.position_of({"contracts": None}) == (0, 0)
 
 

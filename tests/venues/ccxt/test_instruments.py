@@ -116,11 +116,17 @@ def test_what_we_have_no_words_for_is_refused(changes: dict[str, Any], objection
     assert refused(SWAP | {"contractSize": 1.0}, **changes) == objection
 
 
-@pytest.mark.parametrize("name", ["bingx", "gemini", "hashkey", "mexc", "toobit", "xt"])
+@pytest.mark.parametrize("name", ["bingx", "gemini", "hashkey", "mexc", "toobit", "whitebit", "xt"])
 def test_where_contracts_are_not_what_we_take_them_for_only_spot_is_traded(name: str) -> None:
     assert isinstance(instrument_of("x", "BTC", MARKET, TICK_SIZE, TRAITS[name]), Instrument)
     why = instrument_of("x", "BTC", SWAP | {"contractSize": 1.0}, TICK_SIZE, TRAITS[name])
     assert str(why).startswith("contracts are not traded there: ")
+
+
+def test_of_contracts_ccxt_reads_no_position_of_whitebit_back() -> None:
+    position = ccxt.whitebit().parse_position({"positionId": 1, "market": "BTC_PERP", "amount": "0.001"}, SWAP)
+
+    assert (position["contracts"], position["side"]) == (None, None)
 
 
 def test_of_contracts_ccxt_reads_no_sale_of_mexc_back() -> None:

@@ -96,7 +96,6 @@ FUNDING = {
     "bitget": ("limit=100", "endTime=1000"),
     "krakenfutures": ("sort=desc", "before=1000"),
     "phemex": ("limit=200", "offset=1"),
-    "whitebit": ('"limit":100', '"offset":1'),
 }
 
 

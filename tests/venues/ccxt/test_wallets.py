@@ -30,7 +30,6 @@ CONTRACTS = {
     "kucoinfutures": ("/account-overview?currency=USDT", "/account-overview?currency=BTC"),
     "phemex": ("/g-accounts/accountPositions?currency=USDT", "/accounts/accountPositions?currency=BTC"),
     "poloniex": ("/v3/account/balance", "/v3/account/balance"),
-    "whitebit": ("/collateral-account/balance", "/collateral-account/balance"),
 }
 
 
@@ -85,7 +84,6 @@ CASH = {
     "deepcoin": "bal",
     "gate": "total",
     "phemex": "accountBalanceEv",
-    "whitebit": "",  # the wallet is a number
 }
 
 
