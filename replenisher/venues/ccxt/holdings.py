@@ -22,6 +22,13 @@ STATUS = {
     "rejected": Status.REJECTED,
 }
 
+# Words of the exchanges' own that ccxt takes for another end than it is, or for one that is still to come.
+WORDS: dict[str, Status | None] = {
+    "PENDING_CANCEL": None,  # it can still trade
+    "PARTIALLY_CANCELED": Status.CANCELED,
+    "PartiallyFilledCanceled": Status.CANCELED,
+}
+WORD_PATHS = (("info", "state"), ("info", "status"), ("info", "orderStatus"), ("info", "X"))
 
 # What reading raises when a structure is not as ccxt promises.
 UNREADABLE = (LookupError, AttributeError, TypeError, ValueError, ArithmeticError)
@@ -34,7 +41,10 @@ def changed_at(order: Structure, traits: Traits) -> int | None:
 
 
 def status_of(order: Structure) -> Status | None:
-    """Where an order is in its life; None where the answer leaves it open."""
+    """Where an order is in its life; None where the answer leaves it open, or says it in a word that nobody reads."""
+    for path in WORD_PATHS:
+        if (word := str(found(order, path))) in WORDS:
+            return WORDS[word]
     return STATUS.get(str(order.get("status")))
 
 

@@ -1,7 +1,9 @@
 """Orders through ccxt: how they are written, what replies and failures prove, and the engine's questions."""
 
+from decimal import Decimal
 from typing import Any
 
+import ccxt
 import msgspec
 import pytest
 
@@ -193,6 +195,19 @@ def test_only_a_reply_that_shows_an_order_canceled_ends_it(reply: Any, facts: li
 
     assert [type(each) for each in listening.heard()] == facts  # the stream tells the rest
     assert [type(each) for each in deaf.heard()] == (facts or [OutcomeUnknown])  # or the engine asks
+
+
+def test_a_cancel_that_was_only_asked_for_ends_no_order() -> None:
+    # As Poloniex answers, and as ccxt reads it: as canceled, and without a word on what has traded.
+    reply = ccxt.poloniex().parse_order({"orderId": "v1", "clientOrderId": NAME, "state": "PENDING_CANCEL"})
+    desk = desk_with(traits=TRAITS["poloniex"])
+    desk.venue.send([cancel()], desk.at)
+
+    desk.answer("cancel_order", reply)
+    assert desk.heard() == []
+
+    desk.watch("orders", [order(status="canceled", filled=0.004)])
+    assert desk.one(OrderCanceled).filled == Decimal("0.004")
 
 
 ALSO = {"cancelAllOrders": True}
