@@ -5,6 +5,9 @@ both were whole, and when the venue can no longer execute the place. Where a req
 own fence sees to that. Where it does not, the place must have been answered or given up by ccxt, and the order must
 have been absent for `absence_ns` from the first answer to the last.
 
+What became of it may be said in a word that ccxt does not know either. It is over then once it has not rested for as
+long; what it traded is told beside that word.
+
 Of orders that are over a full answer is followed back in time, or by their number where the exchange counts them. Some
 tell them by when they were placed, others by when they ended: the next answer is to end where the oldest of this one
 did last move, which is in time for both. What ended long ago may be in an archive that is asked for by itself.
@@ -21,6 +24,7 @@ import msgspec
 
 from replenisher.model.command import AskOrder
 from replenisher.model.event import OrderNotFound, OrderReported
+from replenisher.model.order import Status
 from replenisher.model.units import MINUTE_NS, SECOND_NS
 from replenisher.venues.ccxt.calls import Call, Failure
 from replenisher.venues.ccxt.link import Asked, Link, Listed, Search
@@ -35,6 +39,7 @@ OVER = (
     ("fetchClosedOrders", "fetch_closed_orders"),
 )
 UNLISTED = "it does not rest, and more orders are over than can be asked for"
+UNREAD = "it does not rest, but what became of it is said in a word that is not known"
 LOOK_THERE = "and what became of it can be seen at the exchange itself"
 TIMES = ("timestamp", "lastUpdateTimestamp", "lastTradeTimestamp")  # of an order, ms
 
@@ -68,7 +73,7 @@ class Lookup:
     def answered(self, search: Search, question: AskOrder, call: Call[Asked], value: Any, at: int) -> None:
         """The answer to a step."""
         orders = [value] if isinstance(value, Mapping) else value
-        if self._reported(question, orders, call.asked_at, at):
+        if self._reported(search, question, orders, call.asked_at, at):
             return
         match search.among:
             case "open":
@@ -139,35 +144,45 @@ class Lookup:
         """A moment before an order was placed, whatever the clocks differ by."""
         return max(0, self._link.clock.venue_ms(question.placed_at - MINUTE_NS))
 
-    def _reported(self, question: AskOrder, orders: Any, asked_at: int, at: int) -> bool:
+    def _reported(self, search: Search, question: AskOrder, orders: Any, asked_at: int, at: int) -> bool:
         for order in orders:
             report = self._resting.report(order, question.instrument, asked_at)
             if report.order_id == question.order_id:
+                if report.status is Status.UNKNOWN and search.among != "open":
+                    if not search.is_whole or self._absent_ns(search, question) < self._link.settings.absence_ns:
+                        self._fail(question, UNREAD, at)
+                        return True
+                    report = msgspec.structs.replace(report, status=Status.CANCELED)
                 self._absent_since.pop(question.order_id, None)
                 self._link.tell(OrderReported(at=at, order=report, venue_time=self._link.clock.venue_time(asked_at)))
                 return True
         return False
 
     def _absent(self, search: Search, question: AskOrder, at: int, *, is_all_told: bool = True) -> None:
-        order_id, asked_at, settings = question.order_id, search.asked_at, self._link.settings
+        settings = self._link.settings
         if not search.is_whole:
             self._fail(question, "not there, but more orders may rest than one answer holds", at)
             return
-        if self._is_placing(order_id):
+        if self._is_placing(question.order_id):
             self._fail(question, "not there, but its place is still under way", at)
             return
-        since = self._absent_since.setdefault(order_id, asked_at)
-        if len(self._absent_since) > ABSENT_REMEMBERED_MAX:
-            del self._absent_since[next(iter(self._absent_since))]
-        if not self._link.exchange.traits.deadline_param and asked_at - since < settings.absence_ns:
+        absent_ns = self._absent_ns(search, question)
+        if not self._link.exchange.traits.deadline_param and absent_ns < settings.absence_ns:
             self._fail(question, "not there, but it may still arrive", at)
             return
-        if not is_all_told and asked_at - since < settings.unlisted_ns:
-            left_s = (since + settings.unlisted_ns - asked_at) // SECOND_NS
+        if not is_all_told and absent_ns < settings.unlisted_ns:
+            left_s = (settings.unlisted_ns - absent_ns) // SECOND_NS
             self._fail(question, f"{UNLISTED}: it counts for {left_s} s more unless it is found, {LOOK_THERE}", at)
             return
-        venue_time, reason = self._link.clock.venue_time(asked_at), "" if is_all_told else UNLISTED
-        self._link.tell(OrderNotFound(at=at, order_id=order_id, venue_time=venue_time, reason=reason))
+        venue_time, reason = self._link.clock.venue_time(search.asked_at), "" if is_all_told else UNLISTED
+        self._link.tell(OrderNotFound(at=at, order_id=question.order_id, venue_time=venue_time, reason=reason))
+
+    def _absent_ns(self, search: Search, question: AskOrder) -> int:
+        """How long an order has not been among those that rest, as of this look."""
+        since = self._absent_since.setdefault(question.order_id, search.asked_at)
+        if len(self._absent_since) > ABSENT_REMEMBERED_MAX:
+            del self._absent_since[next(iter(self._absent_since))]
+        return search.asked_at - since
 
     def _over_max(self, question: AskOrder) -> int | None:
         kind = self._listed[question.instrument].instrument.kind

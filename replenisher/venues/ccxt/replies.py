@@ -76,6 +76,8 @@ class Replies:
                 )
             case Status.REJECTED:
                 return OrderRejected(at=at, order_id=name, reason=RejectReason.OTHER, message="rejected")
+            case None if order.get("status") is not None:  # a word that nobody reads says nothing
+                return None
             case _:  # one that is filled has terms, too; its fills come as what they are
                 return self._terms(order, name, key, asked, venue_time, at)
 

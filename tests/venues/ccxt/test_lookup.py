@@ -12,7 +12,7 @@ from replenisher.model.instrument import Kind
 from replenisher.model.order import Status
 from replenisher.model.units import MINUTE_NS
 from replenisher.venues.ccxt.exchanges import DERIBIT, TRAITS, USUAL
-from tests.venues.ccxt.given import KEY, MS, NAME, T0, Desk, S, order
+from tests.venues.ccxt.given import KEY, MS, NAME, T0, Desk, S, order, place
 from tests.venues.ccxt.test_orders import desk_with
 
 Pages = Callable[[dict[str, Any]], list[Any]]
@@ -202,3 +202,27 @@ def test_who_asks_again_while_it_is_sought_has_the_same_answer() -> None:
     desk.venue.send([ask, ask], desk.at)
 
     assert desk.calls() == ["fetch_open_orders"]
+
+
+def test_an_order_that_ended_in_a_word_that_nobody_reads_is_over_once_it_has_long_not_rested() -> None:
+    # Of one that the exchange took off lest we trade with ourselves ccxt hands on Gate's own word.
+    desk = desk_with()
+    ended = order("v1", NAME, "stp", filled=0.004)
+    desk.venue.send([place()], desk.at)
+    desk.answer("create_order", order("v1", NAME))
+    desk.heard()
+    desk.watch("orders", [ended])
+    assert desk.heard() == [], "it says neither that it rests nor that it is over"
+
+    told: list[Event] = []
+    while not any(isinstance(fact, OrderReported) for fact in told):
+        desk.venue.send([AskOrder(order_id=NAME, instrument=KEY, placed_at=T0, deadline=0)], desk.at)
+        desk.answer("fetch_open_orders", [])
+        desk.answer("fetch_order", ended)
+        told += desk.heard()
+        desk.at += 10 * S
+
+    *before, last = told
+    assert isinstance(last, OrderReported)
+    assert (last.order.status, str(last.order.filled)) == (Status.CANCELED, "0.004")
+    assert [type(fact) for fact in before] == [QuestionFailed] * 3
