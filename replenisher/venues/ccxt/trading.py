@@ -264,17 +264,28 @@ class Trading:
             if stream.startswith(ORDERS):
                 self._changed(stream.removeprefix(ORDERS), value, at)
             else:
-                self._fills(stream.removeprefix(FILLS), value, at, is_asked=False)
+                for trade in value:
+                    if key := self._instrument_of(trade):
+                        self._fills(key, [trade], at, is_asked=False)
         except UNREADABLE as error:
             # It may have been a fill. The next session begins by asking for what we missed.
             return f"unreadable {stream}: {error!r}"
         return ""
 
-    def _changed(self, key: str, orders: Sequence[Mapping[str, Any]], at: int) -> None:
+    def _instrument_of(self, told: Mapping[str, Any]) -> str:
+        """What an order or a fill is on, which need not be what was asked for: some streams tell the newest of all.
+
+        Empty where that is none of what we trade.
+        """
+        symbol = told.get("symbol")
+        return next((key for key, listed in self._listed.items() if listed.symbol == symbol), "")
+
+    def _changed(self, asked: str, orders: Sequence[Mapping[str, Any]], at: int) -> None:
         for order in orders:
             name = self._names.of_order(order)
             if not self._names.is_ours(name):
                 continue
+            key = self._instrument_of(order) or asked  # one of ours is on what we trade, whatever it is called there
             if (told := self._replies.news(order, name, key, None, at)) is not None:
                 self._link.tell(told)
             if order.get("filled") and not self._link.exchange.can("watchMyTrades"):

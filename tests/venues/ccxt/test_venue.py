@@ -543,3 +543,18 @@ def test_a_stopped_venue_wants_nothing_more() -> None:
     assert desk.venue.next_wake is None
     desk.venue.watched(f"book {MARKET['symbol']}", {"bids": BID, "asks": ASK}, desk.at)
     assert not any(isinstance(fact, BookSnapshot) for fact in desk.heard())
+
+
+def test_what_the_stream_of_one_market_tells_of_another_is_told_of_that_one() -> None:
+    # Two messages come at once, and both streams tell the newest of all: ccxt asks that of Kraken Futures' cache.
+    eth = MARKET | {"symbol": "ETH/USDT", "id": "ETHUSDT", "base": "ETH", "precision": {"price": 0.01, "amount": 0.01}}
+    desk = Desk(exchange(), others=[eth, MARKET | {"symbol": "SOL/USDT", "base": "SOL"}]).up()
+
+    desk.watch("orders", [order(symbol="ETH/USDT", price=3000.0, amount=0.5)])
+    desk.watch("fills", [trade(symbol="ETH/USDT", price=3000.0)])
+    desk.venue.watched("fills x/ETH/USDT", [trade(symbol="ETH/USDT", price=3000.0)], desk.at)
+    desk.watch("fills", [trade("t2", "v9", symbol="XRP/USDT")])  # somebody else's
+
+    working, fill = desk.heard()
+    assert isinstance(working, OrderWorking) and (working.price, working.quantity) == (300_000, 50)
+    assert isinstance(fill, OrderFilled) and (fill.instrument, fill.order_id) == ("x/ETH/USDT", NAME)
