@@ -69,6 +69,11 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     cash_rows: CashRows | None = None  # of that wallet, else of the only one
     cash_doubt: str = ""  # why what it tells as our cash of contracts may be more than that, or less
     streams_fills: bool = True  # what the stream of fills says of one is so; else it is asked for
+    streams_contracts: bool = True  # ccxt reads what the streams of orders and fills tell of contracts
+    streams_orders: bool = True  # what the stream of orders says of one is so; else they are asked for
+    streams_ends: bool = True  # and it tells when one is over
+    streams_rest: bool = False  # an amount in it is only what the order has traded: what rests is told beside it
+    filled_path: Path = ()  # of all that an order has traded, where ccxt takes none for it in a stream, or another
     estimates_fees: bool = False  # no answer tells what a fill cost: ccxt goes by the exchange's list of fees
     amount_path: Path = ("amount",)  # of a trade, where ccxt leaves it out
     fees_are_cash: bool = False  # every fee is taken in what the instrument settles in, and never in another coin
@@ -231,9 +236,16 @@ ROWS: dict[str, Traits] = {
     **dict.fromkeys(("bybiteu", "bybitid"), BYBIT),
     "okx": msgspec.structs.replace(OKX, trade_name_paths=(("info", "clOrdId"),)),
     **dict.fromkeys(("myokx", "okxus"), OKX),
-    "kraken": Traits(has_switch=True, tells_all_open=True),
+    "kraken": Traits(
+        name_paths=(("info", "cl_ord_id"), UNIFIED_NAME),  # in the stream the second is a number of another kind
+        filled_path=("info", "cum_qty"),
+        streams_ends=False,  # there the end of an order names no market, and ccxt gives it to nobody
+        has_switch=True,
+        tells_all_open=True,
+    ),
     # What ccxt calls all orders there are those of the last seconds.
     "krakenfutures": Traits(
+        streams_orders=False,  # there the end of one makes ccxt tell the newest of all once more, as if it rested
         has_switch=True,
         tells_all_open=True,
         history_method="fetch_closed_orders",
@@ -248,6 +260,7 @@ ROWS: dict[str, Traits] = {
     "gemini": Traits(tells_all_open=True, no_contracts="through ccxt it tells no positions"),
     "deepcoin": Traits(open_limit=100, clears=False, wallet={"type": "swap"}),
     "bitget": Traits(
+        filled_path=("info", "accBaseVolume"),  # and not the last fill
         open_limit=100,
         wallet={"type": "swap", "productType": "{margin}-FUTURES"},
         cash_rows=CashRows(path=(), currency="marginCoin", cash="accountEquity", less="unrealizedPL"),
@@ -261,6 +274,7 @@ ROWS: dict[str, Traits] = {
     ),
     "poloniex": Traits(
         streams_fills=False,  # there ccxt takes what an order has filled in all for the amount of its last fill
+        filled_path=("info", "filledQuantity"),  # and not what was paid for it
         open_limit=100,
         trades_limit=100,
         wallet={"type": "swap"},
@@ -283,11 +297,18 @@ ROWS: dict[str, Traits] = {
     ),
     "coinbase": Traits(
         name_param="client_order_id",
+        streams_rest=True,
         open_limit=100,
         cash_doubt="it is that of spot, and contracts are paid from elsewhere",
     ),
     "toobit": Traits(name_param="newClientOrderId", open_limit=500, no_contracts=OPENS_BESIDE),
-    "xt": Traits(open_limit=100, no_contracts=OPENS_BESIDE, history_until="endTime", trades_limit=100),
+    "xt": Traits(
+        streams_orders=False,  # of several that rest ccxt tells the wrong one now and then
+        open_limit=100,
+        no_contracts=OPENS_BESIDE,
+        history_until="endTime",
+        trades_limit=100,
+    ),
     "mexc": Traits(
         no_contracts="ccxt reads their sides by the numbers that spot has for them, by which a sale has none",
         streams_fills=False,  # there ccxt takes each for a taker's
@@ -295,6 +316,7 @@ ROWS: dict[str, Traits] = {
         trades_limit=100,
     ),
     "phemex": Traits(
+        streams_contracts=False,  # ccxt expects another shape of them, and takes each message for an empty one
         post_only=("timeInForce", "PostOnly"),
         until_param="end",
         wallet={"type": "swap", "code": "{settle}"},
@@ -304,6 +326,7 @@ ROWS: dict[str, Traits] = {
     **dict.fromkeys(
         ("bequant", "hitbtc"),
         Traits(
+            streams_orders=False,  # of several that rest ccxt tells the wrong one now and then
             until_param="till",
             wallet={"type": "swap"},
             cash_doubt="what is reserved as margin is not in it",

@@ -54,15 +54,19 @@ def ticks_of(order: Structure, instrument: Instrument) -> int | None:
     return None if price is None else int((exact(price) / instrument.tick).to_integral_value())
 
 
-def lots_of(order: Structure, instrument: Instrument) -> int | None:
+def lots_of(order: Structure, instrument: Instrument, traits: Traits) -> int | None:
     """An order's total quantity in lots; None where the answer leaves it out."""
     amount = order.get("amount")
-    return None if amount is None else instrument.lots(exact(amount))
+    if amount is None:
+        return None
+    rest = order.get("remaining") if traits.streams_rest else None
+    return instrument.lots(exact(amount) if rest is None else exact(order["filled"]) + exact(rest))
 
 
-def filled_of(order: Structure) -> Decimal | None:
+def filled_of(order: Structure, traits: Traits) -> Decimal | None:
     """What an order has traded in all; None where the answer leaves it out."""
-    filled = order.get("filled")
+    told = found(order, traits.filled_path) if traits.filled_path else None
+    filled = order.get("filled") if told is None else told
     return None if filled is None else exact(filled)
 
 
@@ -75,8 +79,8 @@ def report_of(order: Structure, name: str, instrument: Instrument, traits: Trait
         instrument=instrument.key,
         side=SIDES[order["side"]],
         price=ticks_of(order, instrument) or 0,
-        quantity=lots_of(order, instrument) or 0,
-        filled=filled_of(order) or Decimal(0),
+        quantity=lots_of(order, instrument, traits) or 0,
+        filled=filled_of(order, traits) or Decimal(0),
         status=status_of(order) or Status.UNKNOWN,
         venue_time=venue_time if changed is None else changed,
     )

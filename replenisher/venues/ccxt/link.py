@@ -67,6 +67,18 @@ class Exchange(msgspec.Struct, frozen=True):
         """Whether the exchange itself has a method; ccxt's emulations are two steps, or a walk through a cache."""
         return self.has.get(what) is True
 
+    def hears(self, stream: str, kind: Kind) -> bool:
+        """Whether a stream tells what is ours on a kind of market."""
+        return self.can(stream) and (kind is Kind.SPOT or self.traits.streams_contracts)
+
+    def hears_orders(self, kind: Kind) -> bool:
+        """Whether it tells what becomes of our orders."""
+        return self.traits.streams_orders and self.hears("watchOrders", kind)
+
+    def hears_ends(self, kind: Kind) -> bool:
+        """Whether it tells that one of them is over, too."""
+        return self.traits.streams_ends and self.hears_orders(kind)
+
     @property
     def has_switch(self) -> bool:
         """Whether it cancels all there is when we are silent for a while."""

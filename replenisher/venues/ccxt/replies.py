@@ -57,23 +57,19 @@ class Replies:
     def news(self, order: Reply, name: str, key: str, asked: PlaceOrder | AmendOrder | None, at: int) -> Event | None:
         """What an order's structure tells about an order of ours; None if it leaves open what we want to know."""
         self._names.learn(str(order.get("id") or ""), name)
-        status = status_of(order)
+        status, filled = status_of(order), filled_of(order, self._link.exchange.traits)
         if status in ENDED:
             self._placements.over(name)
-        is_unfilled_end = status in (Status.CANCELED, Status.EXPIRED) and not order.get("filled")
+        is_unfilled_end = status in (Status.CANCELED, Status.EXPIRED) and not filled
         if is_unfilled_end and self._placements.was_taken_off(name, at):
             message = "it would have taken, and was taken off"
             return OrderRejected(at=at, order_id=name, reason=RejectReason.POST_ONLY, message=message)
         venue_time = self._venue_time(order, at)
         match status:
             case Status.CANCELED:
-                return OrderCanceled(
-                    at=at, order_id=name, venue_time=venue_time, reason="canceled", filled=filled_of(order)
-                )
+                return OrderCanceled(at=at, order_id=name, venue_time=venue_time, reason="canceled", filled=filled)
             case Status.EXPIRED:
-                return OrderExpired(
-                    at=at, order_id=name, venue_time=venue_time, reason="expired", filled=filled_of(order)
-                )
+                return OrderExpired(at=at, order_id=name, venue_time=venue_time, reason="expired", filled=filled)
             case Status.REJECTED:
                 return OrderRejected(at=at, order_id=name, reason=RejectReason.OTHER, message="rejected")
             case None if order.get("status") is not None:  # a word that nobody reads says nothing
@@ -108,17 +104,16 @@ class Replies:
     def canceled(self, command: CancelOrder, reply: Any, at: int) -> None:
         """The reply to a cancel."""
         status = status_of(reply) if isinstance(reply, Mapping) else None
+        kind = self._listed[command.instrument].instrument.kind
         if status is Status.CANCELED:
             self._placements.over(command.order_id)
-            time = self._venue_time(reply, at)
+            time, filled = self._venue_time(reply, at), filled_of(reply, self._link.exchange.traits)
             self._link.tell(
-                OrderCanceled(
-                    at=at, order_id=command.order_id, venue_time=time, reason="canceled", filled=filled_of(reply)
-                )
+                OrderCanceled(at=at, order_id=command.order_id, venue_time=time, reason="canceled", filled=filled)
             )
         elif status is Status.FILLED:
             self.not_open(command, "it is filled", at)
-        elif not self._link.exchange.can("watchOrders"):  # else the stream tells, or the engine asks in time
+        elif not self._link.exchange.hears_ends(kind):  # else the stream tells, or the engine asks in time
             self.unknown(command, "the cancel was taken, the answer does not show it done", at)
 
     def batch_granted(self, commands: Sequence[OrderCommand], replies: Any, at: int) -> None:
@@ -172,7 +167,8 @@ class Replies:
         self, order: Reply, name: str, key: str, asked: PlaceOrder | AmendOrder | None, venue_time: int, at: int
     ) -> OrderWorking | None:
         instrument = self._listed[key].instrument
-        price, quantity = ticks_of(order, instrument), lots_of(order, instrument)
+        price = ticks_of(order, instrument)
+        quantity = lots_of(order, instrument, self._link.exchange.traits)
         if not price or not quantity:
             return None
         return OrderWorking(

@@ -131,9 +131,9 @@ class Trading:
             self._begun_at = self._link.clock.venue_time(at)
         for key, listed in self._listed.items():
             self._known_until.setdefault(key, self._link.clock.venue_time(at))
-            if self._link.exchange.can("watchOrders"):
+            if self._hears_orders(key):
                 self._link.actions.append(Watch(ORDERS + key, "watch_orders", (listed.symbol,)))
-            if self._link.exchange.can("watchMyTrades"):
+            if self._hears_fills(key):
                 self._link.actions.append(Watch(FILLS + key, "watch_my_trades", (listed.symbol,)))
             self._due[CheckFills(key)] = at
         self._due |= {CheckOrders(scope): at for scope in self._resting.scopes}
@@ -156,11 +156,12 @@ class Trading:
     def _check(self, what: Asked, at: int) -> None:
         match what:
             case CheckFills(instrument=key):
-                self._due[what] = at + self._every("watchMyTrades")
+                self._due[what] = at + self._every(self._hears_fills(key))
                 since = max(self._known_until[key] - OVERLAP_NS, self._link.clock.venue_time(at) - LOOKED_BACK_NS)
                 self._link.ask_trades(what, self._listed[key].symbol, since, at)
-            case CheckOrders():
-                self._due[what] = at + self._every("watchOrders")
+            case CheckOrders(scope=scope):
+                keys = [scope] if scope in self._listed else list(self._listed)
+                self._due[what] = at + self._every(all(map(self._hears_orders, keys)))
                 self._resting.ask(what, at)
             case HoldSwitch():
                 self._due[what] = self._hold_again_at(at)
@@ -178,8 +179,14 @@ class Trading:
     def _hold_again_at(self, at: int) -> int:
         return at + self._link.settings.dead_man_switch_s * SECOND_NS // 3
 
-    def _every(self, stream: str) -> int:
-        return self._link.settings.check_ns if self._link.exchange.can(stream) else self._link.settings.poll_ns
+    def _hears_orders(self, key: str) -> bool:
+        return self._link.exchange.hears_orders(self._listed[key].instrument.kind)
+
+    def _hears_fills(self, key: str) -> bool:
+        return self._link.exchange.hears("watchMyTrades", self._listed[key].instrument.kind)
+
+    def _every(self, is_heard: bool) -> int:
+        return self._link.settings.check_ns if is_heard else self._link.settings.poll_ns
 
     # --- What the engine wishes -----------------------------------------------------------------------------------
 
@@ -288,7 +295,7 @@ class Trading:
             key = self._instrument_of(order) or asked  # one of ours is on what we trade, whatever it is called there
             if (told := self._replies.news(order, name, key, None, at)) is not None:
                 self._link.tell(told)
-            if order.get("filled") and not self._link.exchange.can("watchMyTrades"):
+            if order.get("filled") and not self._hears_fills(key):
                 self._due[CheckFills(key)] = at  # no stream tells the execution itself
         self._release(at)
 

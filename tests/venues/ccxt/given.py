@@ -39,6 +39,29 @@ MARKET: Json = {
     "precision": {"price": 0.1, "amount": 0.001},
     "limits": {"amount": {"min": 0.002}, "cost": {"min": 5.0}},
 }
+# The same as ccxt itself has it, of whatever exchange, and contracts.
+SPOT: Json = MARKET | {
+    "id": "ID",
+    "baseId": "BTC",
+    "quoteId": "USDT",
+    "spot": True,
+    "swap": False,
+    "future": False,
+    "option": False,
+    "contract": False,
+    "margin": False,
+    "info": {},
+    **dict.fromkeys(("priceScale", "valueScale", "ratioScale"), 8),  # of phemex
+}
+CONTRACTS = SPOT | {"symbol": "BTC/USDT:USDT", "type": "swap", "spot": False, "swap": True, "contract": True}
+CONTRACTS |= {"settle": "USDT", "linear": True, "inverse": False, "contractSize": 1.0}
+SAME = {  # whose messages are those of others
+    **dict.fromkeys(("myokx", "okxus"), "okx"),
+    **dict.fromkeys(("bybiteu", "bybitid"), "bybit"),
+    "binanceus": "binance",
+    "binancecoinm contracts": "binanceusdm contracts",
+    "gateeu": "gate",
+}
 
 
 def exchange(*without: str, also: Mapping[str, Any] | None = None, traits: Traits = USUAL, **more: Any) -> Exchange:

@@ -13,25 +13,10 @@ import pytest
 from replenisher.model.event import OrderFilled
 from replenisher.venues.ccxt.exchanges import TRAITS
 from replenisher.venues.ccxt.holdings import fees_of
-from tests.venues.ccxt.given import MARKET, MS, T0, Desk, Json, exchange, trade
+from tests.venues.ccxt.given import CONTRACTS, MS, SAME, SPOT, T0, Desk, Json, exchange, trade
 
 MILLISECONDS = T0 // MS
 ISO = "2023-11-14T22:13:20.000Z"  # the same moment
-SPOT: Json = MARKET | {
-    "id": "ID",
-    "baseId": "BTC",
-    "quoteId": "USDT",
-    "spot": True,
-    "swap": False,
-    "future": False,
-    "option": False,
-    "contract": False,
-    "margin": False,
-    "info": {},
-    **dict.fromkeys(("priceScale", "valueScale", "ratioScale"), 8),  # of phemex
-}
-CONTRACTS = SPOT | {"symbol": "BTC/USDT:USDT", "type": "swap", "spot": False, "swap": True, "contract": True}
-CONTRACTS |= {"settle": "USDT", "linear": True, "inverse": False, "contractSize": 1.0}
 OF_OKX: Json = {
     "instType": "SPOT",
     "instId": "ID",
@@ -425,13 +410,6 @@ ANSWERS["mexc"] = ANSWERS["binance"]
 ANSWERS["bingx"] = ANSWERS["binance"] | {"commission": "-3"}
 ANSWERS["toobit"] = ANSWERS["binance"] | {"feeAmount": "3", "feeCoinId": "USDT"}
 ANSWERS["hashkey"] = ANSWERS["binance"] | {"fee": {"feeCoinId": "USDT", "fee": "3"}}
-SAME = {  # whose messages are those of others
-    **dict.fromkeys(("myokx", "okxus"), "okx"),
-    **dict.fromkeys(("bybiteu", "bybitid"), "bybit"),
-    "binanceus": "binance",
-    "binancecoinm contracts": "binanceusdm contracts",
-    "gateeu": "gate",
-}
 ALL = [*STREAMS, *SAME]
 SAID = ("id", "order", "side", "price", "amount", "takerOrMaker", "timestamp")
 

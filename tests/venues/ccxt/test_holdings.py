@@ -180,4 +180,4 @@ def test_what_an_answer_leaves_out_stays_open() -> None:
 
     assert holdings.status_of(bare) is None
     assert holdings.ticks_of(bare, instrument()) is None
-    assert holdings.lots_of(bare, instrument()) is None
+    assert holdings.lots_of(bare, instrument(), USUAL) is None

@@ -27,7 +27,7 @@ from replenisher.model.event import (
 )
 from replenisher.model.instrument import Kind
 from replenisher.model.order import Request, Status
-from replenisher.venues.ccxt.exchanges import DERIBIT, TRAITS, Traits
+from replenisher.venues.ccxt.exchanges import DERIBIT, TRAITS, USUAL, Traits
 from replenisher.venues.ccxt.link import Settings
 from tests.venues.ccxt.given import KEY, MS, NAME, T0, Desk, S, amend, cancel, exchange, order, place
 
@@ -42,7 +42,7 @@ def desk_with(
     **more: Any,
 ) -> Desk:
     """A desk that has answered its first questions about itself."""
-    seen = exchange(*without, also=also, traits=traits or TRAITS["kraken"], **more)
+    seen = exchange(*without, also=also, traits=traits or USUAL, **more)
     desk = Desk(seen, Settings(check_ns=10_000 * S, is_exclusive=is_exclusive)).up()
     desk.later(1)
     desk.answer("fetch_my_trades", [])
@@ -188,13 +188,14 @@ def test_what_ccxt_never_sent_is_told_as_not_sent() -> None:
     ],
 )
 def test_only_a_reply_that_shows_an_order_canceled_ends_it(reply: Any, facts: list[type[Event]]) -> None:
-    listening, deaf = desk_with(), desk_with("watchOrders")
-    for desk in (listening, deaf):
+    listening, deaf, half_deaf = desk_with(), desk_with("watchOrders"), desk_with(traits=TRAITS["kraken"])
+    for desk in (listening, deaf, half_deaf):
         desk.venue.send([cancel()], desk.at)
         desk.answer("cancel_order", reply)
 
     assert [type(each) for each in listening.heard()] == facts  # the stream tells the rest
     assert [type(each) for each in deaf.heard()] == (facts or [OutcomeUnknown])  # or the engine asks
+    assert [type(each) for each in half_deaf.heard()] == (facts or [OutcomeUnknown])
 
 
 def test_a_cancel_that_was_only_asked_for_ends_no_order() -> None:
