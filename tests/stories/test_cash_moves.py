@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.stories.desk import PAPER, Desk
+from replenisher.model.units import SECOND_NS
+from tests.stories.desk import PAPER, Desk, Ended, fills
 
 SETTLEMENT_OFFSET_S = 8 * 3600
 DIRECTLY = "    adapter: deribit\n"
@@ -18,23 +19,7 @@ THROUGH_CCXT = "    adapter: ccxt\n    exchange: deribit\n"
 def test_money_that_moves_without_a_fill_is_in_both_books(tmp_path: Path, adapter: str, soon_s: int) -> None:
     config = tmp_path / "desk.yaml"
     config.write_text(PAPER.read_text().replace(DIRECTLY, adapter))
-    # An interval as long as all time since the epoch ends once, soon, and never again during this test.
-    soon = int(time.time()) + soon_s
-    desk = Desk(
-        tmp_path / "room",
-        config,
-        REPLENISHER_EXCHANGE__FUNDING__EVERY_S=str(soon),
-        REPLENISHER_EXCHANGE__FUNDING__RATE_8H_BPS="0.0001",
-        REPLENISHER_EXCHANGE__SETTLEMENT__EVERY_S=str(soon + 1 - SETTLEMENT_OFFSET_S),
-        REPLENISHER_EXCHANGE__MARKET__INFORMED_SHARE="0",
-    )
-    with desk.running("run", desk.config) as daemon:
-        daemon.until("the exchange has settled", lambda: "settlement" in kinds(desk))
-        if (
-            adapter == DIRECTLY
-        ):  # through ccxt nothing tells to look at once; it is looked once a minute, and at the stop
-            daemon.until("the daemon has heard of it", lambda: any('"settlement"' in line for line in daemon.lines()))
-        ended = daemon.stop()
+    desk, ended = settled(tmp_path, config, adapter, soon_s)
 
     assert ended.code == 0
     assert kinds(desk) == ["funded", "settlement"]
@@ -50,10 +35,37 @@ def test_money_that_moves_without_a_fill_is_in_both_books(tmp_path: Path, adapte
     desk.assert_books_agree()
 
 
+def settled(room: Path, config: Path, adapter: str, soon_s: int) -> tuple[Desk, Ended]:
+    """A life in which the exchange settles so many seconds from now; where it holds nothing by then, a later one."""
+    # An interval as long as all time since the epoch ends once, soon, and never again during this test.
+    soon = int(time.time()) + soon_s
+    desk = Desk(
+        room / f"{soon_s}",
+        config,
+        REPLENISHER_EXCHANGE__FUNDING__EVERY_S=str(soon),
+        REPLENISHER_EXCHANGE__FUNDING__RATE_8H_BPS="0.0001",
+        REPLENISHER_EXCHANGE__SETTLEMENT__EVERY_S=str(soon + 1 - SETTLEMENT_OFFSET_S),
+        REPLENISHER_EXCHANGE__MARKET__INFORMED_SHARE="0",
+    )
+    with desk.running("run", desk.config) as daemon:
+        daemon.until("the moment has come", lambda: time.time() > soon + 1)
+        if held(desk, soon):
+            daemon.until("the exchange has settled", lambda: "settlement" in kinds(desk))
+            # Through ccxt nothing tells to look at once; it is looked once a minute, and at the stop.
+            if adapter == DIRECTLY:
+                daemon.until("the daemon has heard", lambda: any('"settlement"' in line for line in daemon.lines()))
+            return desk, daemon.stop()
+    return settled(room, config, adapter, 2 * soon_s)  # a busy machine had not begun, or all it had bought was sold
+
+
+def held(desk: Desk, until_s: int) -> Decimal:
+    """What the daemon's fills amount to before a moment, by the exchange's books."""
+    before = [fill for fill in fills(desk.ledger()) if fill["at"] < until_s * SECOND_NS]
+    return sum((Decimal(fill["amount"]) * (1 if fill["side"] == "buy" else -1) for fill in before), Decimal(0))
+
+
 def kinds(desk: Desk) -> list[str]:
     """Why money moved without a fill, as the exchange wrote it down."""
-    if not desk.ledger_file.exists():
-        return []
     return [record.get("kind", record["type"]) for record in desk.ledger() if record["type"] in ("funded", "cash")]
 
 
