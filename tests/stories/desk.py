@@ -95,9 +95,7 @@ class Process:
         return self._children(b"replenisher.wiring.recording")
 
     def _children(self, word: bytes) -> list[int]:
-        tasks = Path(f"/proc/{self.pid}/task").iterdir()  # a thread may have started it
-        children = [pid for task in tasks for pid in (task / "children").read_text().split()]
-        return [int(pid) for pid in children if word in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
+        return [pid for pid in children(self.pid) if word in _told(Path(f"/proc/{pid}/cmdline")).split(b"\0")]
 
     def told(self, event: str) -> list[Record]:
         """The facts of one kind on stdout so far."""
@@ -271,6 +269,11 @@ def lives(ledger: list[Record]) -> list[tuple[int, str]]:
     return [(record["life"], record["exchange_id"]) for record in ledger if record["type"] == "opened"]
 
 
+def children(of: int | str = "self") -> list[int]:
+    """What a process has started and what still runs, whichever of its threads it was."""
+    return [int(pid) for task in Path(f"/proc/{of}/task").iterdir() for pid in _told(task / "children").split()]
+
+
 def contents(directory: Path) -> dict[str, bytes] | None:
     """Every file below a directory, byte for byte, empty folders too; None if it is not there."""
     if not directory.exists():
@@ -282,4 +285,12 @@ def contents(directory: Path) -> dict[str, bytes] | None:
 def _whole_lines(file: Path) -> list[str]:
     if not file.exists():
         return []
-    return file.read_text().rpartition("\n")[0].splitlines()
+    return file.read_bytes().rpartition(b"\n")[0].decode().splitlines()
+
+
+def _told(file: Path) -> bytes:
+    """What the kernel tells of a thread or a process; nothing of one that has ended meanwhile."""
+    try:
+        return file.read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""

@@ -21,3 +21,11 @@ def test_a_wait_ends_with_the_process_and_says_how_that_ended(tmp_path: Path) ->
 
     assert "ended while waiting until it listens: Ended(code=2," in str(told.value)
     assert "Invalid value for '--port'" in str(told.value)
+
+
+def test_a_line_that_is_not_written_to_its_end_is_not_read_yet(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.data.mkdir()
+    desk.ledger_file.write_bytes('{"label": "…"}\n{"label": "…'.encode()[:-1])
+
+    assert desk.ledger() == [{"label": "…"}]

@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import MutableMapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from replenisher.store.journal import Fsync, Journal, Policy
 from replenisher.store.leases import Claim
 from replenisher.wiring.recording import SILENT_NS_MAX, Recording, Task, Tenancy
 from tests.store.given import JOURNAL_ID, T0, a_day, an_order_that_fills, write_journal
+from tests.stories.desk import children
 from tests.waiting import DEADLINE_S, until
 
 LEASE_NS = 10 * SECOND_NS
@@ -39,14 +40,6 @@ def task(tmp_path: Path) -> Task:
 def fills(task: Task) -> int:
     with closing(Database(task.database_url)) as database:
         return database.read(lambda c: c.execute(select(func.count()).select_from(tables.fills)).scalar_one())
-
-
-def children() -> list[int]:
-    pids: list[int] = []
-    for task in Path("/proc/self/task").iterdir():
-        with suppress(FileNotFoundError, ProcessLookupError):  # a thread may end meanwhile
-            pids += map(int, task.joinpath("children").read_text().split())
-    return pids
 
 
 def test_it_catches_up_when_told_to_drain(task: Task) -> None:
