@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.terminal import Terminal
-from tests.stories.desk import ROOT, Desk
+from tests.stories.desk import ROOT, Desk, resting
 from tests.waiting import LIFE_S
 
 MONEY = [
@@ -40,7 +40,9 @@ def test_what_flags_have_made_passes_the_check_and_trades(desk: Desk, flags: lis
     assert ("deribit through ccxt: proved on the simulated exchange." in made.stdout) is (flags is THROUGH_CCXT)
 
     assert desk.command("check", desk.config).code == 0
-    ended = desk.run("--duration", "5")
+    with desk.running("run", desk.config) as daemon:
+        daemon.until("it has placed every level", lambda: len(resting(desk.ledger())) == 10)
+        ended = daemon.stop()
 
     assert (ended.code, ended.stderr) == (0, "")
     assert ended.summary["orders"] >= 10

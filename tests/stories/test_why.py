@@ -9,15 +9,14 @@ from replenisher.report.why.page import why_page
 from replenisher.store import tables
 from replenisher.store.database import Database
 from replenisher.wiring.explaining import why
-from tests.stories.desk import DATABASE, PAPER, Desk
+from tests.stories.desk import DATABASE, PAPER, Desk, resting
 
 
 def test_an_answer_is_the_same_after_a_restart_with_another_configuration(tmp_path: Path, database_url: str) -> None:
     desk = Desk(tmp_path / "room", **{DATABASE: database_url})
     desk.config = desk.room / "desk.yaml"
     desk.config.write_text(PAPER.read_text())
-    first = desk.run("--duration", "3")
-    assert (first.code, first.stderr) == (0, "")
+    quote_and_stop(desk)
     before = {order_id: why_page(why(database_url, order_id)) for order_id in orders_in(database_url)}
 
     text = PAPER.read_text()
@@ -25,8 +24,7 @@ def test_an_answer_is_the_same_after_a_restart_with_another_configuration(tmp_pa
         assert text.count(old) == 1
         text = text.replace(old, new)
     desk.config.write_text(text)
-    second = desk.run("--duration", "2")
-    assert (second.code, second.stderr) == (0, "")
+    quote_and_stop(desk)
 
     assert before
     assert {order_id: why_page(why(database_url, order_id)) for order_id in before} == before
@@ -34,6 +32,14 @@ def test_an_answer_is_the_same_after_a_restart_with_another_configuration(tmp_pa
     asked = desk.command("why", desk.config, some_id)
     assert (asked.code, asked.stdout, asked.stderr) == (0, f"{page}\n", "")
     assert "placed: " in page and "8.0 bps of fair value" in page
+
+
+def quote_and_stop(desk: Desk) -> None:
+    """A life that comes to quote."""
+    with desk.running("run", desk.config) as daemon:
+        daemon.until("it quotes", lambda: resting(desk.ledger()))
+        ended = daemon.stop()
+    assert (ended.code, ended.stderr) == (0, "")
 
 
 def orders_in(url: str) -> list[str]:
