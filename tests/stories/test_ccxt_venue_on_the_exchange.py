@@ -55,10 +55,11 @@ from tests.stories.test_deribit_venue_on_the_exchange import (
     exchange_running,
     sell_at_market,
 )
-from tests.waiting import eventually
+from tests.waiting import DEADLINE_S, eventually
 
 Told = TypeVar("Told", bound=Event)
 S = 1_000_000_000
+DEADLINE = round(DEADLINE_S) * S
 STREAMS = ("watchOrderBook", "watchTrades", "watchOrders", "watchMyTrades")
 
 
@@ -127,11 +128,11 @@ async def desk_on_the_exchange(path: Path, *without: str) -> AsyncIterator[tuple
 
 
 def due(desk: Desk) -> dict[str, Any]:
-    return {"instrument": KEY, "deadline": desk.clock.now() + 5 * S}
+    return {"instrument": KEY, "deadline": desk.clock.now() + DEADLINE}
 
 
 def about(desk: Desk) -> dict[str, Any]:
-    return {"scope": KEY, "deadline": desk.clock.now() + 5 * S}
+    return {"scope": KEY, "deadline": desk.clock.now() + DEADLINE}
 
 
 def place(desk: Desk, price: int, order_id: str = "abc000000000001", **changes: Any) -> PlaceOrder:
@@ -141,7 +142,7 @@ def place(desk: Desk, price: int, order_id: str = "abc000000000001", **changes: 
         "level": 0,
         "quantity": 5,
         "intent": Intent.QUOTE,
-        "valid_until": desk.clock.now() + 5 * S,
+        "valid_until": desk.clock.now() + DEADLINE,
     }
     return PlaceOrder(order_id=order_id, price=price, **terms | changes, **due(desk))
 
@@ -173,7 +174,7 @@ async def test_an_order_lives_and_every_question_is_answered(tmp_path: Path, wit
             AskOrder(order_id="abc000000000009", **due(desk)),
             AskTrades(since=since - S, **about(desk)),
             AskPosition(**about(desk)),
-            AskBalance(venue="deribit", currency="BTC", deadline=desk.clock.now() + 5 * S),
+            AskBalance(venue="deribit", currency="BTC", deadline=desk.clock.now() + DEADLINE),
         )
         resting = await desk.told(OpenOrdersReported)
         found = await desk.told(OrderReported)
@@ -190,7 +191,7 @@ async def test_an_order_lives_and_every_question_is_answered(tmp_path: Path, wit
         assert (position.amount, balance.balance) == (20, 10 - fill.fee)
 
         desk.facts.clear()
-        desk.send(AskOpenOrders(scope="deribit", deadline=desk.clock.now() + 5 * S))
+        desk.send(AskOpenOrders(scope="deribit", deadline=desk.clock.now() + DEADLINE))
         of_all = await desk.told(OpenOrdersReported, lambda fact: fact.scope == "deribit")
         assert [report.order_id for report in of_all.orders] == ["abc000000000001"]
 

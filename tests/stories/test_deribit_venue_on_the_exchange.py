@@ -64,11 +64,12 @@ from replenisher.venues.deribit import own_trades
 from replenisher.venues.deribit.settings import Credentials, Settings
 from replenisher.venues.deribit.venue import MARKET, TRADING, DeribitVenue
 from replenisher.venues.socket import Sockets
-from tests.waiting import eventually
+from tests.waiting import DEADLINE_S, eventually
 
 Told = TypeVar("Told")
 
 S = 1_000_000_000
+DEADLINE = round(DEADLINE_S) * S
 KEY = "deribit/BTC-PERPETUAL"
 MAKER = ApiKey("maker-id", "maker-secret", "maker")
 TAKER = ApiKey("taker-id", "taker-secret", "taker")
@@ -250,7 +251,7 @@ async def test_the_book_comes_back_though_after_a_reconnect_no_definition_is_ans
             await desk.hear(FeedLost)
             await desk.hear(BookSnapshot)
 
-            assert wire.lost == ["public/get_instrument"]
+            assert set(wire.lost) == {"public/get_instrument"}  # once, or as often as a busy machine asks again
             await desk.stop()
 
 
@@ -268,15 +269,15 @@ async def test_an_order_rests_on_while_both_connections_are_replaced(tmp_path: P
             price=touch,
             quantity=10,
             intent=Intent.QUOTE,
-            valid_until=now + 5 * S,
-            deadline=now + 5 * S,
+            valid_until=now + DEADLINE,
+            deadline=now + DEADLINE,
         )
         desk.send(order)
         await desk.hear(OrderWorking)
 
         await desk.hear(CoverLost)
         await eventually(lambda: {MARKET, TRADING} <= set(desk.ended), "the first connections have ended")
-        desk.send(AskOpenOrders(scope=KEY, deadline=clock.now() + 30 * S))
+        desk.send(AskOpenOrders(scope=KEY, deadline=clock.now() + DEADLINE))
         resting = await desk.hear(OpenOrdersReported)
 
         assert [report.order_id for report in resting.orders] == [order.order_id]
@@ -290,7 +291,7 @@ async def test_an_order_is_placed_amended_filled_in_part_and_canceled(tmp_path: 
         book = await desk.hear(BookSnapshot)
         touch = book.bids[0][0]
         now = clock.now()
-        shared = {"instrument": KEY, "valid_until": now + 5 * S, "deadline": now + 5 * S}
+        shared = {"instrument": KEY, "valid_until": now + DEADLINE, "deadline": now + DEADLINE}
         first = PlaceOrder(
             order_id="abc000000000001",
             strategy="core",
@@ -348,10 +349,10 @@ async def test_what_would_take_is_refused_and_what_comes_too_late_as_well(tmp_pa
         book = await desk.hear(BookSnapshot)
         now = clock.now()
         shared = {"instrument": KEY, "strategy": "core", "side": Side.BUY, "level": 0, "quantity": 1}
-        shared |= {"intent": Intent.QUOTE, "deadline": now + 5 * S}
+        shared |= {"intent": Intent.QUOTE, "deadline": now + DEADLINE}
 
         desk.send(
-            PlaceOrder(order_id="abc000000000001", price=book.asks[0][0], valid_until=now + 5 * S, **shared),
+            PlaceOrder(order_id="abc000000000001", price=book.asks[0][0], valid_until=now + DEADLINE, **shared),
             PlaceOrder(order_id="abc000000000002", price=book.bids[0][0], valid_until=now - S, **shared),
         )
         crossing = await desk.hear(OrderRejected, lambda fact: fact.order_id == "abc000000000001")
@@ -373,7 +374,7 @@ async def test_the_exchange_answers_every_question(tmp_path: Path) -> None:
             price=book.bids[0][0] + 1,
             quantity=5,
             intent=Intent.QUOTE,
-            valid_until=since + 5 * S,
+            valid_until=since + DEADLINE,
             **_due(clock),
         )
         desk.send(order)
@@ -388,7 +389,7 @@ async def test_the_exchange_answers_every_question(tmp_path: Path) -> None:
             AskOrder(order_id="abc000000000009", **_due(clock)),
             AskTrades(since=since - S, **_about(clock)),
             AskPosition(**_about(clock)),
-            AskBalance(venue="deribit", currency="BTC", deadline=clock.now() + 5 * S),
+            AskBalance(venue="deribit", currency="BTC", deadline=clock.now() + DEADLINE),
         )
         orders = await desk.hear(OpenOrdersReported)
         found = await desk.hear(OrderReported)
@@ -399,7 +400,7 @@ async def test_the_exchange_answers_every_question(tmp_path: Path) -> None:
 
         assert [report.order_id for report in orders.orders] == [order.order_id]
         assert (found.order.status, found.order.filled, found.order.quantity) == (Status.WORKING, 20, 5)
-        assert abs(missing.venue_time - clock.now()) < 5 * S
+        assert since <= missing.venue_time <= clock.now()
         assert [(told.trade_id, told.price, told.amount, told.fee) for told in trades.fills] == [
             (fill.trade_id, fill.price, fill.amount, fill.fee)
         ]
@@ -424,7 +425,7 @@ async def test_trades_are_paged_by_their_number_to_the_last_one(
                 price=book.bids[0][0] + 1,
                 quantity=5,
                 intent=Intent.QUOTE,
-                valid_until=since + 5 * S,
+                valid_until=since + DEADLINE,
                 **_due(clock),
             )
         )
@@ -467,8 +468,8 @@ async def test_a_lively_book_chains_and_stays_alive(tmp_path: Path) -> None:
 
 
 def _due(clock: SessionClock) -> dict[str, Any]:
-    return {"instrument": KEY, "deadline": clock.now() + 5 * S}
+    return {"instrument": KEY, "deadline": clock.now() + DEADLINE}
 
 
 def _about(clock: SessionClock) -> dict[str, Any]:
-    return {"scope": KEY, "deadline": clock.now() + 5 * S}
+    return {"scope": KEY, "deadline": clock.now() + DEADLINE}
