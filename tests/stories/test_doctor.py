@@ -206,8 +206,9 @@ def test_a_database_of_a_newer_schema_is_red_and_stays_as_it_is(desk: Desk, exch
 def test_a_damaged_journal_is_red_and_stays_as_it_is(desk: Desk, exchange: tuple[str, Path]) -> None:
     assert desk.run("--duration", "1").code == 0
     (segment,) = (desk.data / "journal").glob("*.journal")
-    whole = segment.read_bytes()
-    segment.write_bytes(whole[: len(whole) // 2] + b"?" + whole[len(whole) // 2 + 1 :])
+    damaged = bytearray(segment.read_bytes())
+    damaged[len(damaged) // 2] ^= 0xFF
+    segment.write_bytes(damaged)
     before = contents(desk.data)
 
     ended = look(desk, **{URL: exchange[0]})
