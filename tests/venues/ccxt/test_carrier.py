@@ -15,7 +15,7 @@ from replenisher.venues.ccxt.calls import Action, Failure, Invoke, Restart, Watc
 from replenisher.venues.ccxt.carrier import MESSAGE_MAX, Caller
 from replenisher.venues.ccxt.client import Keys, client_of
 from replenisher.venues.ccxt.errors import Outcome, verdict
-from tests.waiting import eventually
+from tests.waiting import DEADLINE_S, eventually
 
 BOOK = Watch("book", "watch_order_book", ("BTC-PERPETUAL",))
 INSTRUMENT = {
@@ -121,7 +121,7 @@ async def room(*, elsewhere: str | None = None, **settings: Any) -> AsyncIterato
     await site.start()
     port = runner.addresses[0][1]
     server.url = f"ws://127.0.0.1:{port}/ws/api/v2"
-    client = client_of("deribit", Keys("an-id", "a-secret"), address=server.url, timeout_ms=2000)
+    client = client_of("deribit", Keys("an-id", "a-secret"), address=server.url, timeout_ms=round(DEADLINE_S * 1000))
     for name, value in settings.items():
         setattr(client.of_ccxt, name, value)
     if elsewhere is not None:
@@ -292,7 +292,7 @@ async def test_a_last_word_is_still_said_and_nothing_else_is_waited_for() -> Non
     said = asyncio.Event()
 
     async def slowly(request: web.Request) -> web.StreamResponse:
-        await asyncio.wait_for(said.wait(), 5)
+        await said.wait()
         return web.json_response({"jsonrpc": "2.0", "result": 7})
 
     async def never(request: web.Request) -> web.StreamResponse:
