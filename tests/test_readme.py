@@ -1,6 +1,5 @@
 """The README keeps its word: its YAML is a configuration that trades, and its strategy is a strategy that quotes."""
 
-import json
 import os
 import re
 import sqlite3
@@ -8,13 +7,12 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from replenisher.config import load
 from replenisher.config.opinions import installed
 from replenisher.venues.ccxt.exchanges import TRAITS
 from replenisher.venues.standing import STANDINGS
-from tests.waiting import LIFE_S
+from tests.stories.desk import Desk, Record
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -26,24 +24,15 @@ def block(marker: str) -> str:
     return found[1]
 
 
-def trade(config: Path, data_dir: Path, seconds: int) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "replenisher", "run", str(config), "--duration", str(seconds)],
-        env={**os.environ, "REPLENISHER_DATA_DIR": str(data_dir)},
-        capture_output=True,
-        text=True,
-        timeout=LIFE_S,
-        check=False,
-    )
-
-
-def summary_of(run: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    """The last fact of a life that ended as it should."""
-    assert (run.returncode, run.stderr) == (0, "")
-    summary: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
-    assert summary["event"] == "summary"
-    assert (summary["stop"]["verdict"], summary["stop"]["left"]) == ("flat", [])
-    return summary
+def traded(config: Path, room: Path, orders: int) -> Record:
+    """The last fact of a life that placed so many orders, and ended as it should."""
+    desk = Desk(room, config)
+    with desk.running("run", config) as daemon:
+        daemon.until("it quotes", lambda: sum(record["type"] == "order" for record in desk.ledger()) >= orders)
+        ended = daemon.stop()
+    assert (ended.code, ended.stderr) == (0, "")
+    assert (ended.summary["stop"]["verdict"], ended.summary["stop"]["left"]) == ("flat", [])
+    return ended.summary
 
 
 def orders_by_strategy(data_dir: Path) -> dict[str, int]:
@@ -57,10 +46,7 @@ def test_the_ten_lines_of_yaml_trade(tmp_path: Path) -> None:
     config.write_text(block("ten lines"))
 
     assert load(config).strategies[0].id == "core"
-    run = trade(config, tmp_path / "data", 3)
-
-    summary = summary_of(run)
-    assert summary["orders"] >= 6  # three levels a side
+    summary = traded(config, tmp_path, orders=6)  # three levels a side
     assert orders_by_strategy(tmp_path / "data") == {"core": summary["orders"]}
 
 
@@ -77,11 +63,9 @@ def test_the_strategy_in_twenty_lines_trades(tmp_path: Path) -> None:
         + "     half_spread_bps: 4, order_lots: 50, inventory_limit_lots: 500}\n"
     )
 
-    run = trade(config, tmp_path / "data", 3)
+    summary = traded(config, tmp_path, orders=2)  # a quote a side
 
     assert len(body) <= 20
-    summary = summary_of(run)
-    assert summary["orders"] >= 2  # a quote a side
     assert orders_by_strategy(tmp_path / "data") == {"own": summary["orders"]}
 
 
