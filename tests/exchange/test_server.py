@@ -235,7 +235,7 @@ async def test_http_and_websocket_share_one_port(tmp_path: Path) -> None:
     async with (
         running(tmp_path / "ledger.jsonl") as exchange,
         connect(exchange.url) as watcher,
-        httpx.AsyncClient(auth=(ALICE.client_id, ALICE.client_secret)) as client,
+        httpx.AsyncClient(auth=(ALICE.client_id, ALICE.client_secret), timeout=DEADLINE_S) as client,
     ):
         await log_in(watcher)
         await ask(watcher, "private/subscribe", channels=["user.orders.BTC-PERPETUAL.raw"])
@@ -252,7 +252,10 @@ async def test_http_and_websocket_share_one_port(tmp_path: Path) -> None:
 
 async def test_an_http_request_takes_its_time_both_ways(tmp_path: Path) -> None:
     far = settings(latency=Latency(request_ms=30, response_ms=20))
-    async with running(tmp_path / "ledger.jsonl", server=far) as exchange, httpx.AsyncClient() as client:
+    async with (
+        running(tmp_path / "ledger.jsonl", server=far) as exchange,
+        httpx.AsyncClient(timeout=DEADLINE_S) as client,
+    ):
         before = time.monotonic()
         at_the_exchange_ms = (await client.get(http_url(exchange, "public/get_time"))).json()["result"]
 
@@ -281,7 +284,7 @@ async def test_one_connection_too_many_is_answered_429(tmp_path: Path) -> None:
         running(tmp_path / "ledger.jsonl", server=few) as exchange,
         connect(exchange.url),
         connect(exchange.url) as second,
-        httpx.AsyncClient() as client,
+        httpx.AsyncClient(timeout=DEADLINE_S) as client,
     ):
         assert (await client.get(http_url(exchange, "public/test"))).status_code == 429
         with pytest.raises(InvalidStatus) as refused:
