@@ -17,8 +17,7 @@ def test_a_daemon_that_is_stopped_and_goes_on_cancels_first_and_quotes_again(tmp
             until(lambda: monotonic() - began > STOPPED_S, "it stands still")
         scene.daemon.until("it says so", lambda: told(scene.daemon, "lagged", "suspended"))
 
-        (lagged, *_) = scene.daemon.told("lagged")
-        assert lagged["lag_s"] > STOPPED_S - 1
+        assert max(lagged["lag_s"] for lagged in scene.daemon.told("lagged")) > STOPPED_S - 1
         scene.back_after_s()
         scene.end_well()
 
