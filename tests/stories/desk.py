@@ -197,6 +197,17 @@ class Desk:
         answer: Record = json.loads(ended.stdout)
         return answer
 
+    def quoting(self, daemon: Process) -> Record:
+        """What it answers to `status` while it quotes: it does not for a moment where a busy machine is late."""
+        answers: list[Record] = []
+
+        def is_quoting() -> bool:
+            answers.append(self.answer("status"))
+            return not any(answers[-1]["not_quoting"].values())
+
+        daemon.until("it says that it quotes", is_quoting)
+        return answers[-1]
+
     def ledger(self) -> list[Record]:
         """The exchange's own books, as far as they are written."""
         return [msgspec.json.decode(line) for line in _whole_lines(self.ledger_file)]

@@ -64,7 +64,7 @@ def test_a_strangers_order_and_a_trade_by_hand_disturb_nobody(tmp_path: Path) ->
             daemon.until("it says so", lambda: daemon.told("traded_by_others"))
             before = len(fills(desk.ledger()))
             daemon.until("it trades on", lambda: len(fills(desk.ledger())) > before + 2)
-            status = desk.answer("status")
+            status = desk.quoting(daemon)
             ended = daemon.stop()
 
         assert (ended.code, ended.stderr, ended.summary["stop"]["verdict"]) == (0, "", "flat")

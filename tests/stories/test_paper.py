@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.stories.desk import Desk, Ended, Process, contents, fills, lives, orders_asked_for, resting
+from tests.stories.desk import Desk, Ended, Process, Record, contents, fills, lives, orders_asked_for, resting
 from tests.waiting import LIFE_S
 
 FILLS_MIN = 3  # before a story goes on: enough to have something to lose
@@ -34,14 +34,18 @@ class Told(NamedTuple):
     lives: tuple[Ended, ...]
 
 
-# --- Lives that end by themselves --------------------------------------------------------------------------------
+# --- Two lives on one desk ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def two_lives(tmp_path_factory: pytest.TempPathFactory) -> Told:
-    """The command of the README, and a short one after it on the same data directory."""
+    """The command of the README, and a short life after it on the same data directory."""
     desk = Desk(tmp_path_factory.mktemp("two_lives"))
-    return Told(desk, (desk.run("--duration", "30", timeout_s=30 + LIFE_S), desk.run("--duration", "4")))
+    first = desk.run("--duration", "30", timeout_s=30 + LIFE_S)
+    filled = len(fills(desk.ledger()))
+    with desk.running("run", desk.config) as daemon:
+        daemon.until("it is filled", lambda: len(fills(desk.ledger())) > filled)
+        return Told(desk, (first, daemon.stop()))
 
 
 def test_half_a_minute_with_the_shipped_seed_has_twenty_fills_and_refills(two_lives: Told) -> None:
@@ -51,11 +55,11 @@ def test_half_a_minute_with_the_shipped_seed_has_twenty_fills_and_refills(two_li
     assert summary["refills"] >= 20
 
 
-def test_a_life_ends_by_itself_verified_flat_with_fills(two_lives: Told) -> None:
-    for life in two_lives.lives:
+def test_each_life_ends_verified_flat_with_fills(two_lives: Told) -> None:
+    for life, reason in zip(two_lives.lives, ("the duration is over", "SIGTERM"), strict=True):
         assert (life.code, life.stderr) == (0, "")
         assert life.summary["fills"] > 0
-        assert life.summary["stop"] == {"reason": "the duration is over", "verdict": "flat", "left": []}
+        assert life.summary["stop"] == {"reason": reason, "verdict": "flat", "left": []}
 
 
 def test_every_line_on_stdout_is_one_fact_in_json(two_lives: Told) -> None:
@@ -245,14 +249,15 @@ def trading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trading]:
 
 
 def test_status_says_what_the_daemon_shows_and_holds(trading: Trading) -> None:
-    desk, _ = trading
+    desk, daemon = trading
+    filled = len(fills(desk.ledger()))
+    daemon.until("it has heard of all that was filled", lambda: len(daemon.told("filled")) >= filled)
 
-    status = desk.answer("status")
+    status = desk.quoting(daemon)
 
     assert status["sync"] == {"deribit": "synced"}
-    assert status["fills"] >= FILLS_MIN
-    assert status["not_quoting"] == {"core": ""}
-    assert {order["order_id"] for order in status["ladder"]} <= {
+    assert status["fills"] >= filled >= FILLS_MIN
+    assert {order["order_id"] for order in status["ladder"] if order["status"] == "working"} <= {
         record["label"] for record in desk.ledger() if record["type"] == "order"
     }
     assert "deribit/BTC-PERPETUAL" in status["book"]
@@ -273,7 +278,7 @@ def test_a_pause_takes_every_order_off_the_book_until_resume(trading: Trading) -
     desk.answer("resume")
 
     daemon.until("it trades again", lambda: trades(desk, fills_before))
-    assert desk.answer("status")["not_quoting"] == {"core": ""}
+    assert desk.quoting(daemon)["not_quoting"] == {"core": ""}
 
 
 def test_cancel_all_pauses_first(trading: Trading) -> None:
@@ -294,7 +299,13 @@ def test_cancel_all_pauses_first(trading: Trading) -> None:
 
 def test_a_desk_that_trades_is_audited_with_its_orders_resting_and_a_lost_fill_is_found(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
+    before: list[Record] = []
     after: list[Ended] = []
+
+    def has_orders_resting() -> bool:
+        """Not for a moment where a busy machine lets its book grow old."""
+        before.append(desk.audit())
+        return bool(before[-1]["open_orders"])
 
     def is_found() -> bool:
         """A desk that compares its position meanwhile reads the trades again, and has the fill back."""
@@ -305,11 +316,10 @@ def test_a_desk_that_trades_is_audited_with_its_orders_resting_and_a_lost_fill_i
 
     with desk.running("run", desk.config) as daemon:
         daemon.until("fills are recorded", lambda: _fills_recorded(desk) >= 2)
-        before = desk.audit()
+        daemon.until("orders rest", has_orders_resting)
         daemon.until("the lost fill is found", is_found)
 
-    assert before["is_running"]
-    assert before["open_orders"] > 0
+    assert before[-1]["is_running"]
     assert "the desk runs" in after[-1].stdout
     assert "\nfill_missing: fills: BTC-PERPETUAL trade " in after[-1].stdout
 
@@ -325,7 +335,7 @@ def _fills_recorded(desk: Desk) -> int:
 
 
 def test_a_second_daemon_on_one_data_directory_is_refused(trading: Trading) -> None:
-    desk, _ = trading
+    desk, daemon = trading
     requests = len(lives(desk.ledger()))
 
     second = desk.run("--duration", "1")
@@ -334,8 +344,8 @@ def test_a_second_daemon_on_one_data_directory_is_refused(trading: Trading) -> N
     assert second.stderr.count("\n") == 1
     assert "another daemon runs on this data directory" in second.stderr
     assert len(lives(desk.ledger())) == requests
-    status = desk.answer("status")
-    assert (status["not_quoting"], status["file_differs"], status["lost"]) == ({"core": ""}, "", {})
+    status = desk.quoting(daemon)
+    assert (status["file_differs"], status["lost"]) == ("", {})
 
 
 def test_stop_waits_for_the_end_and_ends_as_the_daemon_does(tmp_path: Path) -> None:

@@ -3,8 +3,11 @@
 import json
 from pathlib import Path
 
+from replenisher.live.control import ask
 from tests.stories.desk import PAPER, Desk, resting
 from tests.stories.price_source import Source, source
+
+UNKNOWN = {"core": "fair value: the price over HTTP is not known"}
 
 
 def desk_by(server: Source, room: Path) -> Desk:
@@ -29,7 +32,7 @@ def test_a_desk_quotes_while_there_is_a_price_and_says_why_it_does_not(tmp_path:
 
             server.answer = b'{"btc": ["soon"]}'
             life.until("it has pulled its quotes", lambda: not resting(desk.ledger()))
-            assert desk.answer("status")["not_quoting"] == {"core": "fair value: the price over HTTP is not known"}
+            life.until("it says why", lambda: ask(desk.data, "status")["not_quoting"] == UNKNOWN)
             sees = desk.answer("status")["prices"]["core"]
             assert sees == {"http": "not fresh: its btc.0 is no price: 'soon'"}
             failed = [(fact["source"], fact["reason"]) for fact in life.told("price_failed")]
@@ -37,13 +40,13 @@ def test_a_desk_quotes_while_there_is_a_price_and_says_why_it_does_not(tmp_path:
 
             server.answer = b'{"btc": [60000.0]}'
             life.until("it quotes again", lambda: resting(desk.ledger()))
-            assert desk.answer("status")["terms"]["core"]["http"] == 60000.0
+            assert desk.quoting(life)["terms"]["core"]["http"] == 60000.0
             assert life.stop().code == 0
 
         server.answer = b"<html>"
         with desk.running("run", desk.config) as life:  # what it left is looked after, whatever the price is
             life.until("it is in sync", lambda: life.told("synced"))
-            assert desk.answer("status")["not_quoting"] == {"core": "fair value: the price over HTTP is not known"}
+            life.until("it says why", lambda: ask(desk.data, "status")["not_quoting"] == UNKNOWN)
             assert not resting(desk.ledger())
             assert life.stop().code == 0
     desk.audit()

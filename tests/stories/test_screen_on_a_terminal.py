@@ -55,7 +55,7 @@ def test_a_person_at_a_terminal_sees_it_trade(width: int, height: int, tmp_path:
         try:
             until(lambda: everything_moved() or daemon.poll() is not None, "everything moves", within_s=LIFE_S)
             assert daemon.poll() is None, "\n".join(terminal.lines())
-            assert "● quoting" in terminal.lines()[1]
+            terminal.until_it_shows("● quoting")
             daemon.send_signal(signal.SIGTERM)
             assert daemon.wait(LIFE_S) == 0
         finally:

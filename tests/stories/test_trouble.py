@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from replenisher.live.control import ask
 from replenisher.store.segments import segments
-from tests.stories.desk import DATABASE, Desk, Process, fills, lives, resting
+from tests.stories.desk import DATABASE, Desk, Process, Record, fills, lives, resting
 from tests.stories.wire import Wire
 
 
@@ -41,11 +42,17 @@ def kill(daemon: Process, desk: Desk) -> None:
 
 def what_may_rest(desk: Desk, daemon: Process) -> set[str]:
     """The orders that a daemon without a session shows as its own."""
-    daemon.until("it has no session", lambda: daemon.told("session_lost"))
-    status = desk.answer("status")
-    assert status["not_quoting"] == {"core": "not in sync with deribit: closed"}
-    assert status["lost"]["deribit"]
-    return {order["order_id"] for order in status["ladder"]}
+    statuses: list[Record] = []
+
+    def has_none() -> bool:
+        """It may have lost one before that came back."""
+        statuses.append(ask(desk.data, "status"))
+        return statuses[-1]["not_quoting"] == {"core": "not in sync with deribit: closed"}
+
+    daemon.until("it says so", lambda: daemon.told("session_lost"))
+    daemon.until("it has no session", has_none)
+    assert statuses[-1]["lost"]["deribit"]
+    return {order["order_id"] for order in statuses[-1]["ladder"]}
 
 
 def trade_and_stop(desk: Desk) -> None:
