@@ -13,6 +13,7 @@ from typing import Any
 import ccxt.pro
 
 WAIT_S = 60.0  # for what the market brings by itself
+PRINTS = 1000  # a lively market brings a hundred while a busy machine takes its time to ask for them
 
 
 def say(step: str, text: str) -> None:
@@ -55,7 +56,7 @@ class Life:
         say("books", f"{self.symbol}: fetched {fetched['bids'][0]} {fetched['asks'][0]}, watched {watched['bids'][0]}")
 
         prints = await self.venue.watch_trades(self.symbol)
-        fetched_prints = await self.venue.fetch_trades(self.symbol, limit=100)
+        fetched_prints = await self.venue.fetch_trades(self.symbol, limit=PRINTS)
         assert {trade["id"] for trade in prints} <= {trade["id"] for trade in fetched_prints}
         since = await self.venue.fetch_trades(self.symbol, since=self.began_ms, limit=100)
         assert all(trade["timestamp"] >= self.began_ms for trade in since)
