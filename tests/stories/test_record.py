@@ -50,6 +50,18 @@ def unanswered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proce
         yield recorder, path
 
 
+@pytest.fixture(scope="module", autouse=True)
+def refused(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Process, Path]]:
+    """A recorder whose key is refused; it takes its time as well."""
+    desk = Desk(tmp_path_factory.mktemp("refused"))
+    path = desk.room / "none.tape"
+    with desk.exchange() as (_, url):
+        desk.variables |= NO_KEY
+        desk.connect(url)
+        with desk.running("record", PAPER, "--out", path, "--raw") as recorder:
+            yield recorder, path
+
+
 def through_ccxt(room: Path) -> Path:
     config = room / "ccxt.yaml"
     config.write_text(PAPER.read_text().replace("    adapter: deribit\n", "    adapter: ccxt\n    exchange: deribit\n"))
@@ -151,15 +163,6 @@ def test_a_key_that_may_only_read_hears_each_change_that_the_public_hears_gather
     assert {at: each[at] for at in both} == {at: some[at] for at in both}
 
 
-def test_a_key_that_is_refused_hears_nothing(desk: Desk, listening: str, tmp_path: Path) -> None:
-    ended = desk.command("record", PAPER, "--out", tmp_path / "none.tape", "--raw", "--duration", "2")
-
-    assert ended.code == 75
-    assert "refused the login: 13004 invalid_credentials" in ended.stderr
-    assert ended.stderr.count("\n") == 1
-    assert not (tmp_path / "none.tape").exists()
-
-
 def test_a_connection_that_breaks_is_a_gap_on_the_tape(desk: Desk, listening: str, tmp_path: Path) -> None:
     path = tmp_path / "broken.tape"
     wire = Wire(listening)
@@ -209,7 +212,9 @@ def test_a_recorder_that_is_killed_leaves_a_tape_and_the_next_one_goes_on_with_a
         recorder.wait()
     before = on_tape(path)
 
-    ended = desk.command("record", PAPER, "--out", path, "--duration", "3", "--json")
+    with desk.running("record", PAPER, "--out", path, "--json") as recorder:
+        until_told(recorder, path, BookSnapshot, sum(isinstance(fact, BookSnapshot) for fact in before) + 1)
+        ended = recorder.stop()
 
     assert (ended.code, ended.stderr) == (0, "")
     found = json.loads(ended.stdout)
@@ -240,7 +245,9 @@ def test_what_was_recorded_plays_as_a_market_of_its_own(desk: Desk, tmp_path: Pa
 
 
 def test_without_a_name_the_tape_is_in_the_data_directory(desk: Desk) -> None:
-    ended = desk.command("record", PAPER, "--duration", "2")
+    with desk.running("record", PAPER) as recorder:
+        recorder.until("a tape has a book", lambda: any(told(path, BookSnapshot) for path in desk.data.glob("tapes/*")))
+        ended = recorder.stop()
 
     assert (ended.code, ended.stderr) == (0, "")
     (path,) = (desk.data / "tapes").iterdir()
@@ -285,6 +292,17 @@ def test_where_nobody_answers_no_tape_is_left(unanswered: tuple[Process, Path]) 
 
     assert ended.code == 75
     assert ended.stderr.startswith("replenisher: no book from deribit after 20 s: ")
+    assert ended.stderr.count("\n") == 1
+    assert not path.exists()
+
+
+def test_a_key_that_is_refused_hears_nothing(refused: tuple[Process, Path]) -> None:
+    recorder, path = refused
+
+    ended = recorder.wait()
+
+    assert ended.code == 75
+    assert "refused the login: 13004 invalid_credentials" in ended.stderr
     assert ended.stderr.count("\n") == 1
     assert not path.exists()
 
