@@ -1,7 +1,7 @@
-"""The real program, in which one thing of ours fails: `python -m tests.stories.failing MODULE:NAME NUMBER ARGUMENTS`.
+"""The real program, in which one thing of ours fails: `python -m tests.stories.failing MODULE:NAME SIGN ARGUMENTS`.
 
-What is named works as ever, but its call of that number, counted from 1, raises: a mistake of ours that nobody knows
-of yet. Where it is called by a task or by the event loop, nobody is there to catch it.
+What is named works as ever until the sign is there, which is a file: its next call takes that away and raises, as for
+a mistake of ours that nobody knows of yet. Where a task or the event loop calls it, nobody is there to catch it.
 """
 
 import functools
@@ -9,19 +9,20 @@ import importlib
 import inspect
 import runpy
 import sys
-from itertools import count
+from pathlib import Path
 from typing import Any
 
 
-def let_fail(place: str, number: int) -> None:
+def let_fail(place: str, sign: Path) -> None:
     """Let one call of a function or a method raise."""
     module, _, path = place.partition(":")
     *outer, name = path.split(".")
     owner = functools.reduce(getattr, outer, importlib.import_module(module))
-    works, calls = getattr(owner, name), count(1)
+    works = getattr(owner, name)
 
     def fails(*arguments: Any, **options: Any) -> Any:
-        if next(calls) == number:
+        if sign.exists():
+            sign.unlink()
             raise AssertionError("planted")
         return works(*arguments, **options)
 
@@ -32,7 +33,7 @@ def let_fail(place: str, number: int) -> None:
 
 
 if __name__ == "__main__":
-    _, place, number, *arguments = sys.argv
+    _, place, sign, *arguments = sys.argv
     sys.argv = ["replenisher", *arguments]
-    let_fail(place, int(number))
+    let_fail(place, Path(sign))
     runpy.run_module("replenisher", run_name="__main__", alter_sys=True)

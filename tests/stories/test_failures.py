@@ -6,23 +6,23 @@ import pytest
 
 from tests.stories.desk import Desk, resting
 
-SOME = 60  # calls, after which it trades
 PLACES = {
-    "the engine": ("replenisher.core.engine:Engine.step", SOME),
-    "a venue": ("replenisher.venues.deribit.venue:DeribitVenue.received", SOME),
-    "a watcher": ("replenisher.wiring.daemon:_complaint", 40),  # ten times a second
-    "a clock": ("replenisher.live.clock:SessionClock.look", 8),  # twice a second
-    "a watching observer": ("replenisher.live.chronicle:Chronicle.observe", SOME),
+    "the engine": "replenisher.core.engine:Engine.step",
+    "a venue": "replenisher.venues.deribit.venue:DeribitVenue.received",
+    "a watcher": "replenisher.wiring.daemon:_complaint",
+    "a clock": "replenisher.live.clock:SessionClock.look",
+    "a watching observer": "replenisher.live.chronicle:Chronicle.observe",
 }
 
 
 @pytest.mark.parametrize("what", PLACES)
 def test_whatever_of_ours_fails_the_life_ends_and_the_venue_says_that_nothing_rests(tmp_path: Path, what: str) -> None:
-    place, number = PLACES[what]
-    desk = Desk(tmp_path)
+    desk, sign = Desk(tmp_path), tmp_path / "sign"
     with desk.exchange() as (_, url):
         desk.connect(url)
-        with desk.running("run", desk.config, fails=f"{place} {number}") as daemon:
+        with desk.running("run", desk.config, fails=f"{PLACES[what]} {sign}") as daemon:
+            daemon.until("quotes rest", lambda: resting(desk.ledger()))
+            sign.touch()
             ended = daemon.wait()
         left = resting(desk.ledger())
         again = desk.run("--duration", "1")
