@@ -21,10 +21,11 @@ def raw_batches(connection: Connection, query: Select[Any]) -> Iterator[Sequence
         yield from row_batches(connection, query)
         return
     # To make a row with names of each costs half of what SQLite itself takes to find it.
-    with connection.execute(query) as found:
-        assert found.cursor is not None, "a query that is being read has a cursor"
-        while rows := found.cursor.fetchmany(ROWS_AT_ONCE):
-            yield rows
+    found = connection.execute(query)
+    assert found.cursor is not None, "a query that is being read has a cursor"
+    while rows := found.cursor.fetchmany(ROWS_AT_ONCE):
+        yield rows
+    found.close()  # of who is interrupted on the way the connection is closed before this, and that ends it, too
 
 
 def row_batches(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Row[Any]]]:
