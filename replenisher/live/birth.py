@@ -7,10 +7,9 @@ from replenisher.core.state import State
 from replenisher.errors import ConfigurationError
 from replenisher.model.command import Halt, Pause
 from replenisher.model.event import HaltInherited, HaltsLifted, ResumeAsked
-from replenisher.model.units import SECOND_NS
+from replenisher.model.units import SECOND_NS, moment
 from replenisher.store.halts import Known
 from replenisher.store.journal import Journal
-from replenisher.store.leases import moment
 
 EPOCH_ZERO_S = 1_704_067_200  # 2024-01-01, UTC
 
@@ -37,7 +36,7 @@ def inherited(state: State, known: Known, at: int) -> list[HaltInherited | Halts
     if known.lifted and state.halts:
         facts.append(HaltsLifted(at=at, reason=known.lifted))
     for halt in known.standing:
-        reason = f"{halt.reason} (halted on {moment(halt.at)} with another data directory)"
+        reason = f"{halt.reason} (halted on {moment(halt.at)} UTC with another data directory)"
         facts.append(HaltInherited(at=at, cause=halt.cause, reason=reason))
     return facts
 

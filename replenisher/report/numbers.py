@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from decimal import Decimal
 
-from replenisher.model.units import SECOND_NS
+from replenisher.model.units import SECOND_NS, moment
 
 DIGITS = 6  # that are shown
 FEW = 10  # what is the mean of fewer is told as such
@@ -104,11 +103,6 @@ def span(lasted_ns: int) -> str:
         if seconds >= 2 * size:
             return f"{shown(seconds / size)} {unit}"
     return f"{shown(seconds)} s"
-
-
-def moment(at: int) -> str:
-    """A time in UTC: the second that it is in, as a clock would show it."""
-    return datetime.fromtimestamp(at // SECOND_NS, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def after(after_s: float) -> str:

@@ -20,13 +20,13 @@ from sqlalchemy import Connection
 from replenisher.errors import ReplenisherError
 from replenisher.model.event import CashKind
 from replenisher.model.instrument import Instrument
+from replenisher.model.units import moment
 from replenisher.report.attribution import Attribution
 from replenisher.report.booked import Booked
 from replenisher.report.drawn import Curves, Pen, joined
 from replenisher.report.halts import Halt, halts_of
 from replenisher.report.latency import Latency, latencies
 from replenisher.report.markouts import Curve, MarkoutCube, Spread
-from replenisher.report.numbers import moment
 from replenisher.report.obligations import Obligation, counted_hours, read_obligations
 from replenisher.report.opening import Opening, openings
 from replenisher.report.performance import Performance, performances

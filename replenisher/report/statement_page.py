@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from replenisher.report.numbers import moment
+from replenisher.model.units import moment
 from replenisher.report.statement import Entry, Gap, Moved, Statement
 
 WIDTH = 26

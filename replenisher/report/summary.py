@@ -9,7 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
-from replenisher.report.numbers import FEW, after, heading, moment, short_names, shown, title, told_apart, written
+from replenisher.model.units import moment
+from replenisher.report.numbers import FEW, after, heading, short_names, shown, title, told_apart, written
 from replenisher.report.pnl import Parts, Total
 from replenisher.report.report import Report
 from replenisher.report.tables import Row, Table, tables

@@ -6,8 +6,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from replenisher.model.units import HOUR_NS, SECOND_NS
-from replenisher.report.numbers import moment
+from replenisher.model.units import HOUR_NS, SECOND_NS, moment
 from replenisher.store import presence
 from replenisher.store.presence import BreachRow
 from replenisher.store.queries import AccountKey

@@ -9,14 +9,13 @@ that what the holder has sent last is decided before anybody takes its place.
 import os
 import socket
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, and_, bindparam, select, update
 
 from replenisher.errors import Taken
-from replenisher.model.units import SECOND_NS
+from replenisher.model.units import moment
 from replenisher.store import tables
 from replenisher.store.insert import upsert
 
@@ -111,16 +110,13 @@ def holder_of(row: Any) -> str:
 
 def whereabouts(row: Any) -> str:
     """Which process has a lease, and since when."""
-    return f"process {row.pid} on {row.host}, with the data directory {row.data_directory}, since {moment(row.since)}"
-
-
-def moment(at: int) -> str:
-    """When that was, for an operator."""
-    return f"{datetime.fromtimestamp(at // SECOND_NS, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return (
+        f"process {row.pid} on {row.host}, with the data directory {row.data_directory}, since {moment(row.since)} UTC"
+    )
 
 
 def _taken(row: Any) -> Taken:
-    return Taken(f"{holder_of(row)}; stop it, or wait: its lease ends {moment(row.until)} if it is dead")
+    return Taken(f"{holder_of(row)}; stop it, or wait: its lease ends {moment(row.until)} UTC if it is dead")
 
 
 def _until(claim: Claim, now: int) -> int:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import msgspec
 from sqlalchemy import Connection, select
 
+from replenisher.model.units import moment
 from replenisher.store import tables
-from replenisher.store.leases import moment
 from replenisher.store.period import ALWAYS, Period
 from replenisher.store.queries import AccountKey
 
@@ -34,9 +34,9 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     def told(self) -> str:
         """How it ended, in the words that follow its name."""
         if self.until is None:
-            return f"began {moment(self.since)}, and no end of it is recorded"
+            return f"began {moment(self.since)} UTC, and no end of it is recorded"
         rest = f"; these may rest: {self.may_rest}" if self.may_rest else ""
-        return f"ended {moment(self.until)}, {self.outcome}, exit code {self.exit_code}: {self.reason}{rest}"
+        return f"ended {moment(self.until)} UTC, {self.outcome}, exit code {self.exit_code}: {self.reason}{rest}"
 
 
 def last_life(connection: Connection, key: AccountKey) -> Life | None:

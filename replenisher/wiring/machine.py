@@ -17,7 +17,7 @@ from replenisher.live.control import ask
 from replenisher.live.sole import sole_daemon
 from replenisher.live.stated import kept
 from replenisher.model.command import Halt, Pause
-from replenisher.model.units import SECOND_NS
+from replenisher.model.units import SECOND_NS, moment
 from replenisher.store import halts, leases, schema, tables
 from replenisher.store.database import Database, explained
 from replenisher.store.halts import Standing
@@ -154,7 +154,7 @@ def _latched(standing: Sequence[Standing], here: Sequence[Halt | Pause]) -> Iter
     journal says; and it alone knows of every pause.
     """
     halts = {halt.cause: halt.reason for halt in here if isinstance(halt, Halt)}
-    halts |= {halt.cause: f"{halt.reason}, on {leases.moment(halt.at)}" for halt in standing}
+    halts |= {halt.cause: f"{halt.reason}, on {moment(halt.at)} UTC" for halt in standing}
     if halts:
         advice = 'find out why, then `replenisher resume --reason "…"`'
         yield _found("halts", Light.RED, "; ".join(halts.values()), advice)
@@ -165,7 +165,7 @@ def _latched(standing: Sequence[Standing], here: Sequence[Halt | Pause]) -> Iter
 
 def _paused(pause: Pause) -> str:
     who = pause.strategy or "everything"
-    until = leases.moment(pause.until) if pause.until else "an operator resumes"
+    until = f"{moment(pause.until)} UTC" if pause.until else "an operator resumes"
     return f"{who} is paused until {until}: {pause.reason}"
 
 

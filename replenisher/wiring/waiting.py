@@ -1,10 +1,8 @@
 """Rows that wait: what a journal holds and its database does not, so that whoever reads rows knows what they lack."""
 
-from datetime import UTC, datetime
-
 from replenisher.config import Config
 from replenisher.live.sole import is_held
-from replenisher.model.units import SECOND_NS
+from replenisher.model.units import moment
 from replenisher.store.database import Database
 from replenisher.store.recorder import Recorder
 
@@ -19,7 +17,7 @@ def rows_wait(config: Config, database: Database, before: int | None) -> str:
     status = Recorder(config.data_dir / "journal", database).look()
     if not status.behind_bytes or (before is not None and status.at >= before):
         return ""
-    ends = f"end at {datetime.fromtimestamp(status.at // SECOND_NS, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    ends = f"end at {moment(status.at)} UTC"
     return (
         f"{status.behind_bytes:,} bytes of the journal are not in the database, whose rows "
         f"{ends if status.at else 'have not begun'}: the next `run` brings them there"

@@ -23,12 +23,12 @@ from bench.small_exchange import BTC_PERPETUAL
 from replenisher.core.resilience import resilience_of
 from replenisher.model.mandate import Owed
 from replenisher.model.order import BUY, SELL
-from replenisher.model.units import HOUR_NS, SECOND_NS
+from replenisher.model.units import HOUR_NS, SECOND_NS, moment
 from replenisher.report.csv_files import csv_files
 from replenisher.report.drawn import POINTS_MAX, Pen, Presence
 from replenisher.report.halts import Halt
 from replenisher.report.markouts import Curve, Point
-from replenisher.report.numbers import moment, short_names, shown, title, written
+from replenisher.report.numbers import short_names, shown, title, written
 from replenisher.report.obligations import Obligation
 from replenisher.report.page.captions import CAPTIONS
 from replenisher.report.page.document import page

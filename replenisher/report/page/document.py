@@ -13,7 +13,8 @@ from itertools import groupby
 
 import msgspec
 
-from replenisher.report.numbers import heading, moment, title, written
+from replenisher.model.units import moment
+from replenisher.report.numbers import heading, title, written
 from replenisher.report.page.captions import CAPTIONS
 from replenisher.report.page.figure import Figure
 from replenisher.report.page.figures import figures, for_plotly

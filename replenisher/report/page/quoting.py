@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from replenisher.model.units import moment
 from replenisher.report.drawn import Presence
 from replenisher.report.markouts import Curve, Spread
-from replenisher.report.numbers import after, moment, short_names, span, told_apart
+from replenisher.report.numbers import after, short_names, span, told_apart
 from replenisher.report.page.figure import (
     COLOURS,
     HEIGHT,

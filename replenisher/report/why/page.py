@@ -3,10 +3,9 @@ there, a line a stage.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from replenisher.model.units import SECOND_NS
+from replenisher.model.units import SECOND_NS, moment
 
 INDENT = " " * 2
 NAME = 12  # characters of a stage's
@@ -91,4 +90,4 @@ def _wanted(shown: Mapping[str, Any]) -> str:
 
 
 def _moment(at: int) -> str:
-    return f"{datetime.fromtimestamp(at // SECOND_NS, UTC):%Y-%m-%d %H:%M:%S}.{at % SECOND_NS // 1_000_000:03}"
+    return f"{moment(at)}.{at % SECOND_NS // 1_000_000:03}"
