@@ -125,7 +125,7 @@ class Supervisor:
 
     def close(self) -> Ending:
         """Give up every connection, and write down how it ended."""
-        ending = Ending(self._exit_code, self._left(), self._is_verified, self._error)
+        ending = Ending(self._exit_code, self._left, self._is_verified, self._error)
         # An objection leaves everything as it is, so that no timer of ours may end it later.
         self.driver.stop(is_flat=ending.is_verified or bool(self._state.objection))
         self.driver.write_down(
@@ -152,6 +152,7 @@ class Supervisor:
             return self._emergency.is_flat
         return self._signals <= 1 and self._state.is_flat
 
+    @property
     def _left(self) -> list[str]:
         return self._state.may_rest if self._emergency is None else self._emergency.left
 

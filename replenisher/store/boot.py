@@ -10,7 +10,7 @@ import msgspec
 
 from replenisher.model.step import Step
 from replenisher.store.disk import Disk
-from replenisher.store.growing import write_over
+from replenisher.store.growing import write_again
 from replenisher.store.segments import Segment, decode_header, decode_step, segments, whole_records
 
 
@@ -33,7 +33,7 @@ def remembered(directory: Path, new_id: str, disk: Disk) -> tuple[Boot, int]:
             segment.path.unlink()  # its life or its rotation never got to its first step
             continue
         boot, end = found
-        write_over(segment.path, segment.path.read_bytes()[:end], 0, disk)
+        write_again(segment.path, segment.path.read_bytes()[:end], 0, disk)
         return boot, segment.number
     assert len(new_id) == 16, "a journal's id is 16 hex digits"
     return Boot(journal_id=new_id, epoch=0, step=0, snapshot=None, steps=()), 0

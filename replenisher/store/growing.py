@@ -161,7 +161,7 @@ class GrowingFile:
 
     def write_again(self, at: int) -> None:
         """Write all that is in doubt over itself, from memory, and sync that: then it is safe."""
-        write_over(self._path, b"".join(self._unsafe), self.safe_end, self._disk)
+        write_again(self._path, b"".join(self._unsafe), self.safe_end, self._disk)
         self.sync_name()
         self._is_torn = False
         self._room_end = self.end
@@ -213,7 +213,7 @@ class GrowingFile:
             self._room_end = self.end
 
 
-def write_over(path: Path, data: Bytes, offset: int, disk: Disk) -> None:
+def write_again(path: Path, data: Bytes, offset: int, disk: Disk) -> None:
     """Write what a file holds from `offset` on once more, cut off what lies behind, and sync it.
 
     A sync alone would bring nothing to the disk of which the operating system believes that it is there.
