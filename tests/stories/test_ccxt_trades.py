@@ -71,7 +71,7 @@ def test_killed_in_the_middle_it_finds_its_orders_again_through_ccxt(desk: Desk)
         desk.variables["REPLENISHER_VENUES__DERIBIT__URL"] = url
         desk.data.mkdir(exist_ok=True)
         with desk.running("run", desk.config) as daemon:
-            daemon.until("five fills", lambda: filled(desk) >= 5)
+            daemon.until("five fills, and orders rest", lambda: filled(desk) >= 5 and resting(desk.ledger()))
             daemon.send(signal.SIGKILL)
             daemon.wait()
         assert resting(desk.ledger())  # through ccxt nothing cancels for the dead
