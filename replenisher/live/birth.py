@@ -7,9 +7,10 @@ from replenisher.core.state import State
 from replenisher.errors import ConfigurationError
 from replenisher.model.command import Halt, Pause
 from replenisher.model.event import HaltInherited, HaltsLifted, ResumeAsked
-from replenisher.model.units import SECOND_NS, moment
+from replenisher.model.units import SECOND_NS
 from replenisher.store.halts import Known
 from replenisher.store.journal import Journal
+from replenisher.store.moment import moment
 
 EPOCH_ZERO_S = 1_704_067_200  # 2024-01-01, UTC
 

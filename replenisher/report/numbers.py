@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal
 
-from replenisher.model.units import SECOND_NS, moment
+from replenisher.model.units import SECOND_NS
+from replenisher.store.moment import moment
 
 DIGITS = 6  # that are shown
 FEW = 10  # what is the mean of fewer is told as such

@@ -20,7 +20,6 @@ from sqlalchemy import Connection
 from replenisher.errors import ReplenisherError
 from replenisher.model.event import CashKind
 from replenisher.model.instrument import Instrument
-from replenisher.model.units import moment
 from replenisher.report.attribution import Attribution
 from replenisher.report.booked import Booked
 from replenisher.report.drawn import Curves, Pen, joined
@@ -38,6 +37,7 @@ from replenisher.store.history import Begun, Event, Fill, Paid, Placed, Sent, Ta
 from replenisher.store.lived import Life, lived
 from replenisher.store.marked import marked_fills
 from replenisher.store.marks import Mark, mark_count
+from replenisher.store.moment import moment
 from replenisher.store.period import Period
 from replenisher.store.queries import AccountKey
 from replenisher.store.round_trips import RoundTrips, round_trips

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from replenisher.model.units import moment
 from replenisher.report.statement import Entry, Gap, Moved, Statement
+from replenisher.store.moment import moment
 
 WIDTH = 26
 GAPS_MAX = 3  # that are told one by one

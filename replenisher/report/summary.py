@@ -9,11 +9,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
-from replenisher.model.units import moment
 from replenisher.report.numbers import FEW, after, heading, short_names, shown, title, told_apart, written
 from replenisher.report.pnl import Parts, Total
 from replenisher.report.report import Report
 from replenisher.report.tables import Row, Table, tables
+from replenisher.store.moment import moment
 
 ROWS_MAX = 12  # of a table; all of them are in the other forms
 PADDING, MARGIN = 2, 1  # of a column, and of a table

@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from replenisher.model.units import HOUR_NS, SECOND_NS, moment
+from replenisher.model.units import HOUR_NS, SECOND_NS
 from replenisher.store import presence
+from replenisher.store.moment import moment
 from replenisher.store.presence import BreachRow
 from replenisher.store.queries import AccountKey
 

@@ -15,9 +15,9 @@ import msgspec
 from sqlalchemy import Connection, and_, bindparam, select, update
 
 from replenisher.errors import Taken
-from replenisher.model.units import moment
 from replenisher.store import tables
 from replenisher.store.insert import upsert
+from replenisher.store.moment import moment
 
 GRACE = 3  # a third of the time for which the holder trusts its lease
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import msgspec
 from sqlalchemy import Connection, select
 
-from replenisher.model.units import moment
 from replenisher.store import tables
+from replenisher.store.moment import moment
 from replenisher.store.period import ALWAYS, Period
 from replenisher.store.queries import AccountKey
 

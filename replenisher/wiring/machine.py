@@ -17,10 +17,11 @@ from replenisher.live.control import ask
 from replenisher.live.sole import sole_daemon
 from replenisher.live.stated import kept
 from replenisher.model.command import Halt, Pause
-from replenisher.model.units import SECOND_NS, moment
+from replenisher.model.units import SECOND_NS
 from replenisher.store import halts, leases, schema, tables
 from replenisher.store.database import Database, explained
 from replenisher.store.halts import Standing
+from replenisher.store.moment import moment
 from replenisher.store.segments import segments
 from replenisher.venues.doctor import Finding, Light
 from replenisher.wiring.books import accounts_of, require_database

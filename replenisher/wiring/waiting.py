@@ -2,8 +2,8 @@
 
 from replenisher.config import Config
 from replenisher.live.sole import is_held
-from replenisher.model.units import moment
 from replenisher.store.database import Database
+from replenisher.store.moment import moment
 from replenisher.store.recorder import Recorder
 
 

@@ -23,7 +23,7 @@ from bench.small_exchange import BTC_PERPETUAL
 from replenisher.core.resilience import resilience_of
 from replenisher.model.mandate import Owed
 from replenisher.model.order import BUY, SELL
-from replenisher.model.units import HOUR_NS, SECOND_NS, moment
+from replenisher.model.units import HOUR_NS, SECOND_NS
 from replenisher.report.csv_files import csv_files
 from replenisher.report.drawn import POINTS_MAX, Pen, Presence
 from replenisher.report.halts import Halt
@@ -40,6 +40,7 @@ from replenisher.report.tables import names, tables
 from replenisher.store import history
 from replenisher.store.database import Database
 from replenisher.store.history import Fill
+from replenisher.store.moment import moment
 from replenisher.store.period import ALWAYS
 from replenisher.store.queries import AccountKey
 from tests.report.browser import opened

@@ -13,13 +13,13 @@ from itertools import groupby
 
 import msgspec
 
-from replenisher.model.units import moment
 from replenisher.report.numbers import heading, title, written
 from replenisher.report.page.captions import CAPTIONS
 from replenisher.report.page.figure import Figure
 from replenisher.report.page.figures import figures, for_plotly
 from replenisher.report.report import Report
 from replenisher.report.tables import Row, Table, tables
+from replenisher.store.moment import moment
 
 # Nothing may be loaded, whatever plotly.js knows of: its maps would come from elsewhere, and none is drawn here.
 POLICY = (

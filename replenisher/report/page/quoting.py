@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from replenisher.model.units import moment
 from replenisher.report.drawn import Presence
 from replenisher.report.markouts import Curve, Spread
 from replenisher.report.numbers import after, short_names, span, told_apart
@@ -20,6 +19,7 @@ from replenisher.report.page.figure import (
 )
 from replenisher.report.report import Report
 from replenisher.report.resilience import DayOfSweeps, SweepsRead
+from replenisher.store.moment import moment
 
 HOLLOW = "Hollow where it is the mean of fewer than ten."
 ERRORS_MAX = 3  # curves whose errors can still be told apart

@@ -5,7 +5,8 @@ there, a line a stage.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from replenisher.model.units import SECOND_NS, moment
+from replenisher.model.units import SECOND_NS
+from replenisher.store.moment import moment
 
 INDENT = " " * 2
 NAME = 12  # characters of a stage's
