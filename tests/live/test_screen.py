@@ -18,20 +18,12 @@ from replenisher.model.event import FeedLost, PauseAsked, SessionLost, StopAsked
 from replenisher.model.order import Side
 from tests.core.world import KEY, LINEAR, SECOND, T0, VENUE, World, buy, ladder, sell, want
 from tests.live.terminal import Terminal
-from tests.live.watched import Steps, eat, world_with
+from tests.live.watched import eat, opened, world_with
 
 BUY, SELL = Side.BUY, Side.SELL
 TITLE = Title("paper", KEY)
 BACKSTAGE = Backstage(journal="1.2 MB", recorder="0 behind")
 SIZES = [(80, 24), (200, 50)]
-
-
-def opened(**other: object) -> tuple[World, Monitor]:
-    world = world_with(**other)
-    monitor = Monitor(world.state)
-    world.steps = Steps(monitor.observe)
-    world.open()
-    return world, monitor
 
 
 def seen(world: World, monitor: Monitor, width: int, height: int, backstage: Backstage = BACKSTAGE) -> list[str]:
