@@ -4,14 +4,15 @@ What was accepted is the sentence, not the day: where a day comes to another one
 writes this file, and a daemon reads it when there is something to accept, so neither waits for the other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from replenisher.files import write_over
-from replenisher.live.stated import DAYS, Stated, not_explained
+from replenisher.live.stated import DAYS, Outcome, Stated, not_explained
 
 FILE = "accepted_statements.json"
 
@@ -51,3 +52,8 @@ def alarms(data_dir: Path, stated: Sequence[Stated]) -> list[str]:
     """What an operator must see: a sentence a day."""
     whys = reasons(data_dir, stated)
     return not_explained([each for each, why in zip(stated, whys, strict=True) if not why])
+
+
+def alarming(statements: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The same of statements as `status` tells them, which says of each why it was accepted."""
+    return [day for day in statements if day["outcome"] == Outcome.NOT_EXPLAINED and not day["accepted"]]

@@ -11,7 +11,7 @@ from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
-from replenisher.live.stated import Outcome
+from replenisher.live.accepted import alarming
 
 PREFIX = "replenisher_"
 PERCENTILES = (50, 95, 99)
@@ -159,9 +159,8 @@ def _not_to_be_overlooked(answer: Answer) -> Iterator[Metric]:
     )
     yield _number("rows_wait", "Whether rows wait for the database.", bool(rows["error"]))
     yield _number("rows_behind_bytes", "Bytes of the journal that are no rows yet.", rows["behind_bytes"])
-    days = [day for day in answer["statements"] if day["outcome"] == Outcome.NOT_EXPLAINED and not day["accepted"]]
     about = "Days whose statement leaves something, and that nobody has accepted."
-    yield _number("statements_not_explained", about, len(days))
+    yield _number("statements_not_explained", about, len(alarming(answer["statements"])))
     yield _number("lines_lost", "Lines of the log that found no room.", answer["lines_lost"])
     yield _number("stopping", "Whether a stop was asked for.", answer["stop"] is not None)
 

@@ -5,9 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 from replenisher.core.resilience import SWEEPS_MIN
+from replenisher.live.accepted import alarming
 from replenisher.live.lines import clock, decimals_of, printable, span
 from replenisher.live.standing import MarkSource
-from replenisher.live.stated import Outcome
 from replenisher.live.uptime import uptime_of
 
 LADDER = ("strategy", "instrument", "side", "#", "price", "size", "filled", "age", "is")
@@ -99,7 +99,7 @@ def _rows(rows: Answer) -> str:
 
 def _statements(stated: Sequence[Answer]) -> Iterator[tuple[str, str]]:
     """The days that are neither explained nor accepted; of the others, the last."""
-    alarms = [each for each in stated if each["outcome"] == Outcome.NOT_EXPLAINED and not each["accepted"]]
+    alarms = alarming(stated)
     for each in alarms:
         yield "! statement", f"{each['day']} is {each['told']}"
     if stated and (last := stated[-1]) not in alarms:
